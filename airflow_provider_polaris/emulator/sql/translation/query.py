@@ -83,7 +83,7 @@ def translate_query(
     if not isinstance(node, (exp.Query, exp.Subquery)):
         raise SqlInvalid(f"a query begins with SELECT or WITH, this is {describe(node)}")
     try:
-        derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
+        derived = Queries(table, bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     check_equal_names(derived.fields)
@@ -92,13 +92,13 @@ def translate_query(
     return Query(derived.sql, tuple(columns))
 
 
-def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:
+def bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:
     """Assign each ``?`` its value; a placeholder's name is its position in the text."""
     places = sorted({str(found.this) for found in node.find_all(exp.Placeholder)}, key=int)
     return {place: literals.parameter(given) for place, given in zip(places, parameters, strict=False)}
 
 
-class _Queries:
+class Queries:
     """Translates the SELECTs of one query."""
 
     def __init__(
