@@ -103,7 +103,6 @@ def _spec(
         "query": job.query,
         "createTableIfNotExists": job.create_table_if_not_exists,
         "parameters": [dict(one) for one in parameters],
-        "desiredExecutionStatus": "running",
         # What the statement says; the API doesn't show it.
         "target": {
             "tableName": statement.table,

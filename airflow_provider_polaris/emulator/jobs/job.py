@@ -37,7 +37,7 @@ _COPIED: Mapping[str, tuple[str, ...]] = {
 
 #: Fields of a SQL job's request; its stored specification also has what the statement says.
 #: DOCUMENTED polaris-sdk 20250425.14.0, CreateSqlJobRequest. GUESS: Polaris echoes no other fields.
-_SQL_REQUEST = ("type", "query", "context", "createTableIfNotExists", "parameters", "desiredExecutionStatus")
+_SQL_REQUEST = ("type", "query", "context", "createTableIfNotExists", "parameters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,12 +53,12 @@ def check_statement(statement: IngestionStatement, facts: StatementFacts) -> Non
     :param facts: The tables, and the arguments of the task.
     :raises PolarisSpecError: A rule is violated. The message gives the value, the rule and the fix.
     """
-    check_table_name(statement.target, "query: the target table")
+    check_table_name(statement.target, "the target table of sql")
     sources = tables_of(statement, facts.source_tables)
     _check_target(statement, facts)
     if statement.target in sources and not statement.replaces and not facts.allow_self_append:
         raise PolarisSpecError(
-            f"query reads table {quote(statement.target)}, which is also the target: INSERT would double its rows. Write "
+            f"sql reads table {quote(statement.target)}, which is also the target: INSERT would double its rows. Write "
             "REPLACE, or pass allow_self_append=True if that is what you mean."
         )
     _check_interval(statement, facts.interval)
@@ -78,14 +78,14 @@ def tables_of(statement: IngestionStatement, given: Collection[str] | None) -> t
     if given is None:
         if selection is None:
             raise PolarisSpecError(
-                "query has a SELECT that this package can't analyze, so the tables that it reads are unknown. Name them "
+                "sql has a SELECT that this package can't analyze, so the tables that it reads are unknown. Name them "
                 "with source_tables=[...]; the service still checks the SQL."
             )
         return selection.tables
     missing = [table for table in (selection.tables if selection is not None else ()) if table not in given]
     if missing:
         raise PolarisSpecError(
-            f"source_tables {quote(sorted(given))} lacks {', '.join(map(quote, missing))}, which query reads. Add it, or "
+            f"source_tables {quote(sorted(given))} lacks {', '.join(map(quote, missing))}, which sql reads. Add it, or "
             "omit source_tables."
         )
     return tuple(sorted(set(given)))
@@ -94,12 +94,12 @@ def tables_of(statement: IngestionStatement, given: Collection[str] | None) -> t
 def _check_target(statement: IngestionStatement, facts: StatementFacts) -> None:
     if facts.target is not None and (facts.target.availability or "").lower() == "deleting":
         raise PolarisSpecError(
-            f"target table {facts.target.name!r} of query is {quote(facts.target.availability)}: what the job writes "
+            f"target table {facts.target.name!r} of sql is {quote(facts.target.availability)}: what the job writes "
             "would be deleted too. Wait until it is deleted, then create it again."
         )
     if facts.target_known_absent and not facts.creates_target:
         raise PolarisSpecError(
-            f"target table {quote(statement.target)} of query does not exist, and create_table_if_not_exists is False. "
+            f"target table {quote(statement.target)} of sql does not exist, and create_table_if_not_exists is False. "
             "Set it to True, or create the table first."
         )
 
@@ -114,7 +114,7 @@ def _check_interval(statement: IngestionStatement, wanted: Interval | None) -> N
         )
     if statement.intervals != (wanted,):
         raise PolarisSpecError(
-            f"query replaces {_shown(statement.intervals)}, and the task's interval is {quote(str(wanted))}. Write "
+            f"sql replaces {_shown(statement.intervals)}, and the task's interval is {quote(str(wanted))}. Write "
             "OVERWRITE WHERE {{ macros.polaris.within(data_interval_start, data_interval_end) }}, or change interval."
         )
 
@@ -128,7 +128,7 @@ def _check_reach(statement: IngestionStatement) -> None:
     for interval in statement.intervals:
         if not span.contains(interval):
             raise PolarisSpecError(
-                f"query replaces {quote(str(interval))} and reads only {quote(str(span))} of table "
+                f"sql replaces {quote(str(interval))} and reads only {quote(str(span))} of table "
                 f"{selection.reads[0].table!r}: rows that it does not read would be erased. Use the same interval in "
                 "OVERWRITE WHERE and in the WHERE of the SELECT."
             )
@@ -139,19 +139,19 @@ def _check_alignment(statement: IngestionStatement, facts: StatementFacts) -> No
         return
     if facts.target is not None and facts.target.partitioning is None:
         raise PolarisSpecError(
-            f"target table {facts.target.name!r} of query has a time partitioning that this package does not support. "
+            f"target table {facts.target.name!r} of sql has a time partitioning that this package does not support. "
             "OVERWRITE WHERE might erase more data than it names. Install a newer version of this package."
         )
     partitions = partitions_to_align(
         statement.partitioned_by,
-        "PARTITIONED BY of query",
+        "PARTITIONED BY of sql",
         facts.target,
         facts.target_known_absent,
         facts.allow_finer_partitions,
     )
     if all(each.granularity is not statement.partitioned_by for each in partitions):
         # OBSERVED(Druid 27): whatever the table has, the interval has to align with PARTITIONED BY.
-        partitions.append(Partition(statement.partitioned_by, "PARTITIONED BY of query"))
+        partitions.append(Partition(statement.partitioned_by, "PARTITIONED BY of sql"))
     for interval in statement.intervals:
         for partition in partitions:
             _check_aligned(interval, partition, statement.partitioned_by)
@@ -160,7 +160,7 @@ def _check_alignment(statement: IngestionStatement, facts: StatementFacts) -> No
 def _check_aligned(interval: Interval, partition: Partition, written: Granularity) -> None:
     if partition.granularity is Granularity.ALL:
         raise PolarisSpecError(
-            f"query replaces {quote(str(interval))}, which can't be replaced by itself: with granularity 'all' "
+            f"sql replaces {quote(str(interval))}, which can't be replaced by itself: with granularity 'all' "
             f"({partition.origin}) the table is one partition. Write OVERWRITE ALL, or partition by time."
         )
     if interval.is_aligned(partition.granularity):
@@ -172,7 +172,7 @@ def _check_aligned(interval: Interval, partition: Partition, written: Granularit
             f"{written.value!r} there: those would be erased whole."
         )
     raise PolarisSpecError(
-        f"query replaces {quote(str(interval))}, which does not fall on {partition.granularity.value!r} boundaries "
+        f"sql replaces {quote(str(interval))}, which does not fall on {partition.granularity.value!r} boundaries "
         f"({partition.origin}): the service replaces whole partitions, so it would refuse, or erase rows that the "
         f"interval doesn't name. Use {quote(str(interval.align(partition.granularity)))}, the nearest aligned "
         f"interval.{finer}"

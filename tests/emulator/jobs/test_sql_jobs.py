@@ -86,7 +86,6 @@ def test_the_echo_has_the_request_and_no_more(koalas: Api) -> None:
         "context": {"airflow": "m"},
         "createTableIfNotExists": True,
         "parameters": parameters,
-        "desiredExecutionStatus": "running",
     }
     assert job["target"] == {"tableName": "t", "type": "table", "intervals": []}
     assert (job["query"], job["context"], job["parameters"]) == (query, {"airflow": "m"}, parameters)

@@ -86,7 +86,7 @@ def refuse(statement: str, at: int | None, reason: str, fix: str) -> NoReturn:
 
     :param statement: The statement.
     :param at: Index of the first word that is wrong; None for the statement as a whole.
-    :param reason: The reason, as the end of a sentence that begins with ``query``.
+    :param reason: The reason, as the end of a sentence that begins with ``sql``.
     :param fix: The fix, as a sentence.
     :raises PolarisSpecError: Always.
     """
@@ -94,4 +94,4 @@ def refuse(statement: str, at: int | None, reason: str, fix: str) -> NoReturn:
     if at is not None:
         line = statement.count("\n", 0, at) + 1
         place = f" (line {line}, column {at - statement.rfind(chr(10), 0, at)})"
-    raise PolarisSpecError(f"query{place} {reason}. {fix}")
+    raise PolarisSpecError(f"sql{place} {reason}. {fix}")

@@ -98,7 +98,7 @@ def test_literals_are_read_in_the_time_zone_of_the_context() -> None:
     with pytest.raises(PolarisSpecError) as error:
         read_statement(replacing("__time < TIMESTAMP '2024-10-27 02:30:00'"), {"sqlTimeZone": "Europe/Berlin"})
     assert str(error.value) == (
-        "query (line 1, column 51) has '2024-10-27 02:30:00', which the time zone 'Europe/Berlin' has twice or not at "
+        "sql (line 1, column 51) has '2024-10-27 02:30:00', which the time zone 'Europe/Berlin' has twice or not at "
         f"all. {OVERWRITE_FIX}"
     )
     with pytest.raises(PolarisSpecError) as error:
@@ -141,53 +141,53 @@ def test_all_forms_of_partitions_are_read(words: str, granularity: Granularity) 
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("", f"query is blank. {FORM}"),
-        (f"EXPLAIN PLAN FOR {inserting('DAY')}", "query (line 1, column 1) begins with EXPLAIN, which writes no rows. "
+        ("", f"sql is blank. {FORM}"),
+        (f"EXPLAIN PLAN FOR {inserting('DAY')}", "sql (line 1, column 1) begins with EXPLAIN, which writes no rows. "
          "Remove EXPLAIN PLAN FOR."),
-        (f"SET x = 1; {inserting('DAY')}", "query (line 1, column 1) begins with SET. Set query context parameters with "
+        (f"SET x = 1; {inserting('DAY')}", "sql (line 1, column 1) begins with SET. Set query context parameters with "
          "the argument context."),
-        (f"{inserting('DAY')};\n{inserting('DAY')}", "query (line 1, column 53) has more than one statement. Run a task "
+        (f"{inserting('DAY')};\n{inserting('DAY')}", "sql (line 1, column 53) has more than one statement. Run a task "
          "for each statement."),
         (f"WITH w AS ({S}) INSERT INTO t SELECT * FROM w PARTITIONED BY DAY",
-         f"query (line 1, column 1) has 'WITH' where INSERT or REPLACE is expected. {FORM}"),
-        (f'INSERT INTO t ("a", "b") {S} PARTITIONED BY DAY', "query (line 1, column 15) has a list of columns after the "
+         f"sql (line 1, column 1) has 'WITH' where INSERT or REPLACE is expected. {FORM}"),
+        (f'INSERT INTO t ("a", "b") {S} PARTITIONED BY DAY', "sql (line 1, column 15) has a list of columns after the "
          "table, which Druid refuses. Name the columns in the SELECT with AS."),
-        (f"INSERT INTO EXTERN(S3(bucket=>'b')) AS CSV {S}", "query (line 1, column 13) exports to EXTERN instead of a "
+        (f"INSERT INTO EXTERN(S3(bucket=>'b')) AS CSV {S}", "sql (line 1, column 13) exports to EXTERN instead of a "
          "table. Submit an export with PolarisJobOperator."),
-        (f"INSERT INTO sys.t {S} PARTITIONED BY DAY", "query writes to 'sys.t', which is no table of the schema 'druid'. "
+        (f"INSERT INTO sys.t {S} PARTITIONED BY DAY", "sql writes to 'sys.t', which is no table of the schema 'druid'. "
          "Write the name of the table alone, in double quotes."),
-        (f"INSERT INTO DRUID.t {S} PARTITIONED BY DAY", "query writes to 'DRUID.t', which is no table of the schema "
+        (f"INSERT INTO DRUID.t {S} PARTITIONED BY DAY", "sql writes to 'DRUID.t', which is no table of the schema "
          "'druid'. Write the name of the table alone, in double quotes."),
-        (f'INSERT INTO U&"t\\0041" {S} PARTITIONED BY DAY', "query (line 1, column 13) has 'U&' where the name of a "
+        (f'INSERT INTO U&"t\\0041" {S} PARTITIONED BY DAY', "sql (line 1, column 13) has 'U&' where the name of a "
          "table is expected. Write it in double quotes."),
-        (f"INSERT INTO day {S} PARTITIONED BY DAY", "query (line 1, column 13) has 'day' where the name of a table is "
+        (f"INSERT INTO day {S} PARTITIONED BY DAY", "sql (line 1, column 13) has 'day' where the name of a table is "
          "expected. Write it in double quotes."),
-        (f"INSERT INTO `t` {S} PARTITIONED BY DAY", "query (line 1, column 13) has '`' where the name of a table is "
+        (f"INSERT INTO `t` {S} PARTITIONED BY DAY", "sql (line 1, column 13) has '`' where the name of a table is "
          "expected. Write it in double quotes."),
-        (f"INSERT INTO t OVERWRITE ALL {S} PARTITIONED BY DAY", "query (line 1, column 15) has OVERWRITE in an INSERT. "
+        (f"INSERT INTO t OVERWRITE ALL {S} PARTITIONED BY DAY", "sql (line 1, column 15) has OVERWRITE in an INSERT. "
          "Write REPLACE INTO to overwrite."),
-        (f"REPLACE INTO t {S} PARTITIONED BY DAY", "query (line 1, column 16) has 'SELECT' where OVERWRITE is expected. "
+        (f"REPLACE INTO t {S} PARTITIONED BY DAY", "sql (line 1, column 16) has 'SELECT' where OVERWRITE is expected. "
          "Write REPLACE INTO table OVERWRITE WHERE with the interval to replace, or OVERWRITE ALL."),
-        (f"INSERT INTO t {S}", "query has no PARTITIONED BY. Add it after the SELECT, for example PARTITIONED BY DAY."),
-        (f"INSERT INTO t {S} CLUSTERED BY 1 PARTITIONED BY DAY", "query (line 1, column 35) has CLUSTERED BY in front of "
+        (f"INSERT INTO t {S}", "sql has no PARTITIONED BY. Add it after the SELECT, for example PARTITIONED BY DAY."),
+        (f"INSERT INTO t {S} CLUSTERED BY 1 PARTITIONED BY DAY", "sql (line 1, column 35) has CLUSTERED BY in front of "
          "PARTITIONED BY. Write PARTITIONED BY first."),
-        (f"INSERT INTO t {S}\nORDER BY 1 PARTITIONED BY DAY", "query (line 2, column 1) has ORDER BY at its top level, "
+        (f"INSERT INTO t {S}\nORDER BY 1 PARTITIONED BY DAY", "sql (line 2, column 1) has ORDER BY at its top level, "
          "which Druid refuses. Write CLUSTERED BY after PARTITIONED BY instead."),
         (f"INSERT INTO t VALUES (1) PARTITIONED BY DAY",
-         f"query (line 1, column 15) has 'VALUES' where SELECT is expected. {FORM}"),
+         f"sql (line 1, column 15) has 'VALUES' where SELECT is expected. {FORM}"),
         (f"INSERT INTO t {S} EXCEPT {S} PARTITIONED BY DAY",
-         "query (line 1, column 35) has EXCEPT at its top level. Write it in a subquery."),
-        (f"INSERT INTO t {S} // all\nPARTITIONED BY DAY", "query (line 1, column 35) can't be read: '//' starts a comment "
+         "sql (line 1, column 35) has EXCEPT at its top level. Write it in a subquery."),
+        (f"INSERT INTO t {S} // all\nPARTITIONED BY DAY", "sql (line 1, column 35) can't be read: '//' starts a comment "
          "in Druid SQL. Write comments as '-- ...'."),
-        (f"INSERT INTO t {S} WHERE a = 'x PARTITIONED BY DAY", "query (line 1, column 45) can't be read: the string that "
+        (f"INSERT INTO t {S} WHERE a = 'x PARTITIONED BY DAY", "sql (line 1, column 45) can't be read: the string that "
          "starts with this quote is not closed. Close it; write a quote inside a string twice."),
-        (f"INSERT INTO t {S} WHERE a = E'\\'' PARTITIONED BY DAY", "query (line 1, column 46) can't be read: the "
+        (f"INSERT INTO t {S} WHERE a = E'\\'' PARTITIONED BY DAY", "sql (line 1, column 46) can't be read: the "
          "backslash in E'...' is an escape. Write U&'...' for special characters."),
-        (f"INSERT INTO t {S} /*+ hint */ PARTITIONED BY DAY", "query (line 1, column 35) can't be read: '/*' starts a "
+        (f"INSERT INTO t {S} /*+ hint */ PARTITIONED BY DAY", "sql (line 1, column 35) can't be read: '/*' starts a "
          "comment that is not closed, has another '/*' in it, or begins with '/**' or '/*+'. Write comments as '-- ...'."),
-        (inserting("DAY CLUSTERED BY a DESC"), "query (line 1, column 69) clusters in descending order, which Druid "
+        (inserting("DAY CLUSTERED BY a DESC"), "sql (line 1, column 69) clusters in descending order, which Druid "
          "refuses. Remove DESC."),
-        (inserting("?"), "query (line 1, column 50) has a parameter outside of the SELECT, which Druid refuses. Write the "
+        (inserting("?"), "sql (line 1, column 50) has a parameter outside of the SELECT, which Druid refuses. Write the "
          "value with a template."),
     ],
 )  # fmt: skip
@@ -248,7 +248,7 @@ def test_a_condition_that_druid_refuses_or_misreads_is_refused(condition: str, r
     fix = "Correct the brackets." if "never closed" in reason else OVERWRITE_FIX
     with pytest.raises(PolarisSpecError) as error:
         read_statement(replacing(condition))
-    assert str(error.value) == f"query {reason}. {fix}"
+    assert str(error.value) == f"sql {reason}. {fix}"
 
 
 @pytest.mark.parametrize(
