@@ -187,7 +187,7 @@ def test_aged_windows_of_a_years_days_touch_and_cover_each_month_once():
 
 def test_examples_in_the_docstrings_hold():
     """The documentation of the macros is run."""
-    assert doctest.testmod(macros) == doctest.TestResults(failed=0, attempted=6)
+    assert doctest.testmod(macros) == doctest.TestResults(failed=0, attempted=7)
 
 
 def test_plugin_import_loads_nothing_of_the_package_but_the_macros():

@@ -25,6 +25,9 @@ from airflow_provider_polaris.emulator.sql.values.types import (
 )
 from airflow_provider_polaris.emulator.sql.values.values import ARRAYS
 
+#: Data types that columns don't have, and the types in which Druid stores their values.
+_STORED = {"date": "timestamp", "boolean": "long"}
+
 
 @dataclass(frozen=True)
 class Ingestion:
@@ -94,15 +97,30 @@ def translate_ingestion(
     measures = {item.alias for item in node.expressions if isinstance(item, exp.Alias) and set(_aggregates(item.this))}
     aggregates = frozenset(name for item in node.expressions for name in _aggregates(item))
     groups = bool(aggregates) or node.args.get("group") is not None
-    types = {"date": "timestamp"}
+    sql = derived.sql
+    if aggregates and node.args.get("group") is None:
+        if any(node.args.get(part) is not None for part in ("having", "limit", "offset")):
+            raise SqlNotSupported("HAVING or LIMIT of an aggregate without GROUP BY is not supported in ingestion")
+        sql += " HAVING count(*) > 0"  # Druid stores no row then
     return Ingestion(
-        derived.sql,
-        tuple(Column(column.name, types.get(column.data_type, column.data_type)) for column in columns),
+        _as_stored(sql, columns),
+        tuple(Column(column.name, _STORED.get(column.data_type, column.data_type)) for column in columns),
         frozenset(measures),
         aggregates,
         groups,
         tuple(tables),
     )
+
+
+def _as_stored(sql: str, columns: Sequence[Column]) -> str:
+    """Druid has no columns of booleans: it stores 1 and 0."""
+    if all(column.data_type != "boolean" for column in columns):
+        return sql
+    values = (
+        f"CAST(c{number} AS BIGINT) AS c{number}" if column.data_type == "boolean" else f"c{number}"
+        for number, column in enumerate(columns, 1)
+    )
+    return f"SELECT {', '.join(values)} FROM ({sql}) AS booleans"
 
 
 def _check_select(node: exp.Expression, verb: str, is_all: bool) -> None:

@@ -16,6 +16,7 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.sql.expressions import read_tree
 from airflow_provider_polaris.jobs.sql.ingestion.time_condition import literal_instant
 from airflow_provider_polaris.jobs.sql.parsing import parse_query
+from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 
 _TIME: Final = "__time"
@@ -50,12 +51,14 @@ class Selection:
     :param columns: Names of its columns, empty for one without a name; None if it has a ``*``.
     :param groups: Whether it merges rows: by ``GROUP BY``, ``DISTINCT`` or an aggregate function.
     :param keeps_time: Whether its ``__time`` is that of the only table it reads, unchanged or rounded down.
+    :param time_granularity: Granularity of its ``__time``, if that is a plain column or rounded down; None if unknown.
     """
 
     reads: tuple[TableRead, ...]
     columns: tuple[str, ...] | None
     groups: bool
     keeps_time: bool
+    time_granularity: Granularity | None = None
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -84,7 +87,8 @@ def read_selection(select: str, zone: tzinfo) -> Selection | None:
     if any(read is None for read in reads):
         return None
     found = tuple(read for read in reads if read is not None)
-    return Selection(found, _columns(tree), _groups(tree), len(found) == 1 and _keeps_time(tree))
+    keeps_time = len(found) == 1 and _keeps_time(tree)
+    return Selection(found, _columns(tree), _groups(tree), keeps_time, _time_granularity(tree, keeps_time))
 
 
 def _reads(tree: Any, zone: tzinfo) -> Iterator[TableRead | None]:
@@ -228,3 +232,22 @@ def _keeps_time(tree: Any) -> bool:
             floor = read_tree(value.copy()).time_floor
             return floor is not None and floor.of_time and not floor.has_origin
     return False
+
+
+def _time_granularity(tree: Any, keeps_time: bool) -> Granularity | None:
+    from sqlglot import exp
+
+    for item in tree.expressions:
+        if item.alias_or_name != _TIME or isinstance(item, exp.Star) or item.is_star:
+            continue
+        value = item.unalias()
+        if isinstance(value, exp.Column):
+            return Granularity.MILLISECOND
+        floor = read_tree(value.copy()).time_floor
+        if floor is None or floor.has_origin or floor.zone not in (None, "UTC"):
+            return None
+        try:
+            return Granularity.parse(floor.period)
+        except PolarisSpecError:
+            return None
+    return Granularity.MILLISECOND if keeps_time else None
