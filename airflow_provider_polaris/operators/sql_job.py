@@ -43,16 +43,17 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     **What is read from the statement.** The target, the replaced intervals, the partitions and the tables are read from
     the statement, so that the job is checked like that of
     :class:`~airflow_provider_polaris.operators.polaris.PolarisTableToTableOperator`. What can't be read for sure is
-    refused, or asked for by an argument, and never assumed. A ``UNION`` at the top level is refused, because Druid makes
-    several jobs of it. A semicolon at the end is removed. Times are in UTC, unless ``context`` has ``sqlTimeZone``.
+    refused, or asked for by an argument, and never assumed. A ``UNION`` at the top level is refused, because Druid
+    makes several jobs of it. A semicolon at the end is removed. Times are in UTC, unless ``context`` has
+    ``sqlTimeZone``.
 
     **Checks.** Before it submits the job, the operator refuses what the service would reject and what would lose data:
     an ``OVERWRITE WHERE`` that is not aligned with partitions, that is not the task's ``interval``, or that is larger
     than the part of the source that is read; and an ``INSERT`` into a table that the statement reads. For these checks
     it reads the target table once, if the statement replaces.
 
-    **Guards.** Right before the POST of a ``REPLACE``, the operator counts the rows that the SELECT returns and the rows
-    that are replaced, one query each. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if
+    **Guards.** Right before the POST of a ``REPLACE``, the operator counts the rows that the SELECT returns and the
+    rows that are replaced, one query each. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if
     partitions of the target have rows that the SELECT no longer returns (``on_shrink``). The counts use asynchronous
     SQL, which reads all data. If the project does not support it, synchronous SQL counts only tables that are fully
     precached; otherwise the task fails. The job has ``failOnEmptyInsert`` in its context, unless the service rejects
@@ -63,15 +64,15 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     ``REPLACE`` found no rows.
 
     **Retry, clear, deadline, kill and XCom** are the same for all operators: see
-    :class:`~airflow_provider_polaris.operators.base.PolarisBaseOperator`. A cleared ``INSERT`` whose job has completed is
-    refused, unless ``repeat_append=True``.
+    :class:`~airflow_provider_polaris.operators.base.PolarisBaseOperator`. A cleared ``INSERT`` whose job has completed
+    is refused, unless ``repeat_append=True``.
 
     :param sql: The statement, or the path of a ``.sql`` file, relative to the DAG file or to ``template_searchpath``.
         (templated, including the file's text)
     :param parameters: A value for each ``?`` of the SELECT, in order: text, number, boolean, or ``{"type": "VARCHAR",
         "value": "x"}``. Sent as parameters, not pasted into the text. (templated)
-    :param interval: ISO 8601 interval that a ``REPLACE`` has to overwrite: the task fails if the statement names another
-        one. None accepts what the statement says. (templated)
+    :param interval: ISO 8601 interval that a ``REPLACE`` has to overwrite: the task fails if the statement names
+        another one. None accepts what the statement says. (templated)
     :param create_table_if_not_exists: Let the job create the target. (templated)
     :param source_tables: The tables that the statement reads, if this package can't read them from the SELECT.
         (templated)

@@ -98,7 +98,9 @@ def split_statement(text: str) -> SqlStatement:
             intervals = _overwritten(statement.text_until("SELECT", "WITH"))
     select = statement.text_until("PARTITIONED BY", "CLUSTERED")
     if statement.next_is("CLUSTERED"):
-        raise SqlInvalid("CLUSTERED BY found before PARTITIONED BY, CLUSTERED BY must come after the PARTITIONED BY clause")
+        raise SqlInvalid(
+            "CLUSTERED BY found before PARTITIONED BY, CLUSTERED BY must come after the PARTITIONED BY clause"
+        )
     if not statement.next_is("PARTITIONED BY"):
         raise SqlInvalid(f"Operation [{verb}] requires a PARTITIONED BY to be explicitly defined, but none was found.")
     statement.take("PARTITIONED BY")
@@ -130,14 +132,13 @@ class _Statement:
 
     def until(self, *words: str) -> list[Any]:
         """Take the tokens in front of the first of these words outside of parentheses."""
-        depth = 0
-        for index, token in enumerate(self._tokens):
+        depth = length = 0
+        for token in self._tokens:
             depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
             if depth == 0 and _word(token) in words:
                 break
-        else:
-            index = len(self._tokens)
-        taken, self._tokens = self._tokens[:index], self._tokens[index:]
+            length += 1
+        taken, self._tokens = self._tokens[:length], self._tokens[length:]
         return taken
 
     def text_until(self, *words: str) -> str:
@@ -185,7 +186,8 @@ def _partitioning(tokens: Sequence[Any]) -> str:
     if found is None:
         shown = " ".join(token.text for token in tokens)
         raise SqlInvalid(
-            f"Invalid granularity [{shown}] after PARTITIONED BY. Expected HOUR, DAY, MONTH, YEAR, ALL TIME, FLOOR() or "
+            f"Invalid granularity [{shown}] after PARTITIONED BY. Expected HOUR, DAY, MONTH, YEAR, ALL TIME, FLOOR() "
+            f"or "
             "TIME_FLOOR()"
         )
     return found
@@ -240,7 +242,9 @@ def _is_time(node: exp.Expression) -> bool:
     if not isinstance(node, exp.Column):
         raise SqlInvalid(f"Cannot parse column name from SQL expression [{node.sql()[:120]}]")
     if node.name != "__time" or node.table:
-        raise SqlInvalid(f"OVERWRITE WHERE clause only supports filtering on the __time column, got [{node.sql()[:120]}]")
+        raise SqlInvalid(
+            f"OVERWRITE WHERE clause only supports filtering on the __time column, got [{node.sql()[:120]}]"
+        )
     return True
 
 

@@ -122,9 +122,7 @@ def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog,
     )
 
 
-def _create_sql_target(
-    spec: Mapping[str, Any], user: Mapping[str, Any], catalog: Catalog, tables: Tables
-) -> TableDef:
+def _create_sql_target(spec: Mapping[str, Any], user: Mapping[str, Any], catalog: Catalog, tables: Tables) -> TableDef:
     """
     Create the table that a SQL job writes to.
 

@@ -219,9 +219,7 @@ class StatementGuards:
         if is_compared:
             what += f"; the job replaces {found.target_rows:,} rows of {self._statement.target!r}"
         else:
-            what += (
-                f"; the rows that {self._statement.target!r} loses were not counted, because on_shrink='submit'"
-            )
+            what += f"; the rows that {self._statement.target!r} loses were not counted, because on_shrink='submit'"
         self._log.info("Counted by %s: %s.", plan.granularity.value, what)
 
     def _check_retention(self, target: TableInfo | None, written: Collection[Interval], *, only_all: bool) -> None:
@@ -260,9 +258,7 @@ class StatementCounter(RowCounter):
     :param sources: The tables that it reads.
     """
 
-    def __init__(
-        self, connect: Callable[[], Any], limits: Deadline, log: Any, sources: Sequence[TableStorage]
-    ) -> None:
+    def __init__(self, connect: Callable[[], Any], limits: Deadline, log: Any, sources: Sequence[TableStorage]) -> None:
         super().__init__(connect, limits, log)
         self._sources = sources
 

@@ -39,8 +39,10 @@ class StatementMessages:
         """Return the error for a job that would find no rows."""
         return PolarisGuardError(
             f"{self.nothing_found} The job could empty that part of table {self._target!r}, so nothing was submitted. "
-            "Check that its tables were loaded, that their old data was not deleted, and that its conditions fit. If the "
-            "result is meant to be empty, run the task with on_empty_source='skip', which leaves the target as it is, or "
+            "Check that its tables were loaded, that their old data was not deleted, and that its conditions fit. If "
+            "the "
+            "result is meant to be empty, run the task with on_empty_source='skip', which leaves the target as it "
+            "is, or "
             f"{override_hint('on_empty_source')}."
         )
 
@@ -51,17 +53,21 @@ class StatementMessages:
             parts.append(f"{format_intervals(found.emptied)} has rows there and none in the result of sql")
         if found.fewer:
             parts.append(
-                f"{format_intervals(found.fewer)} has {found.fewer_there:,} there and {found.fewer_here:,} in the result "
+                f"{format_intervals(found.fewer)} has {found.fewer_there:,} there and {found.fewer_here:,} in the "
+                f"result "
                 "of sql"
             )
         if found.collateral:
             parts.append(
-                f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, which "
+                f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
+                f"which "
                 "the service may replace as a whole, and the result of sql doesn't fill it again"
             )
         return PolarisGuardError(
-            f"the job would replace rows of table {self._target!r} that it can't reproduce: {'; '.join(parts)}. Nothing "
-            "was submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table has "
+            f"the job would replace rows of table {self._target!r} that it can't reproduce: {'; '.join(parts)}. "
+            f"Nothing "
+            "was submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table "
+            "has "
             "the only remaining copy: don't run this task again for that time. To replace the rows anyway, "
             f"{override_hint('on_shrink')}."
         )
@@ -71,7 +77,9 @@ class StatementMessages:
         return self._shared.dropped(policy, lost, now)
 
 
-def describe_statement_guards(options: GuardOptions, statement: IngestionStatement, sources: Sequence[str]) -> list[str]:
+def describe_statement_guards(
+    options: GuardOptions, statement: IngestionStatement, sources: Sequence[str]
+) -> list[str]:
     """
     Return the checks of the guards of a SQL job, one line each.
 

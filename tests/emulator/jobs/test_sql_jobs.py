@@ -121,8 +121,11 @@ def test_a_rollup_makes_an_aggregate_table_with_a_count_that_is_null(koalas: Api
     table = koalas.ok("GET", "/tables/r")
     assert table["type"] == "aggregate"
     assert [(one["name"], one.get("type")) for one in table["schema"]] == [
-        ("__time", "dimension"), ("n", "measure"), ("s", "measure"), ("__count", "measure"),
-    ]  # fmt: skip
+        ("__time", "dimension"),
+        ("n", "measure"),
+        ("s", "measure"),
+        ("__count", "measure"),
+    ]
     assert koalas.query('SELECT "n", "s", "__count" FROM "r"') == [
         {"n": 3, "s": 45, "__count": None},
         {"n": 1, "s": 7, "__count": None},
@@ -186,9 +189,7 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
     """Every table of the statement counts, a table in a subquery, too."""
     api = make_api("polls=3")
     api.koalas()
-    api.submit(
-        sql('INSERT INTO "t" SELECT * FROM (SELECT "__time", "city" FROM "Koalas Source") x PARTITIONED BY DAY')
-    )
+    api.submit(sql('INSERT INTO "t" SELECT * FROM (SELECT "__time", "city" FROM "Koalas Source") x PARTITIONED BY DAY'))
     status, answer = api.call("POST", "/jobs", api.about("delete_data", "Koalas Source", deleteAll=True))
     assert status == 400
     assert "can't be deleted from while job" in answer["message"]
@@ -198,60 +199,144 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
     ("query", "message"),
     [
         ("SELECT 1", "Received an unexpected token [SELECT], acceptable options: [INSERT, REPLACE]"),
-        ('INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY DAY;',
-         "Received an unexpected token [;] (line [1], column [61])"),
-        ('INSERT INTO "t" ("a") SELECT * FROM "Countries" PARTITIONED BY DAY',
-         "Operation [INSERT] cannot be run with a target column list, given [t]"),
-        ('INSERT INTO "t" SELECT * FROM "Countries"',
-         "Operation [INSERT] requires a PARTITIONED BY to be explicitly defined, but none was found."),
-        ('INSERT INTO "t" SELECT * FROM "Countries" CLUSTERED BY 1 PARTITIONED BY DAY',
-         "CLUSTERED BY found before PARTITIONED BY, CLUSTERED BY must come after the PARTITIONED BY clause"),
-        ('REPLACE INTO "t" SELECT * FROM "Countries" PARTITIONED BY DAY',
-         "Missing time chunk information in OVERWRITE clause for REPLACE. Use OVERWRITE WHERE <__time based condition> "
-         "or OVERWRITE ALL to overwrite the entire table."),
-        ('INSERT INTO sys."t" SELECT * FROM "Countries" PARTITIONED BY DAY',
-         "Table [sys.t] does not support operation [INSERT] because it is not a Druid datasource"),
-        ('INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY QUARTER',
-         "Invalid granularity [QUARTER] after PARTITIONED BY. Expected HOUR, DAY, MONTH, YEAR, ALL TIME, FLOOR() or "
-         "TIME_FLOOR()"),
-        ('INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY FLOOR(__time TO WEEK)',
-         "PARTITIONED BY 'week' is not a partitioning granularity."),
-        ('REPLACE INTO "t" OVERWRITE WHERE __time = TIMESTAMP \'2024-01-01\' SELECT * FROM "Countries" PARTITIONED BY DAY',
-         "Invalid OVERWRITE WHERE clause [__time = CAST('2024-01-01' AS TIMESTAMP)]: expected clause including AND, OR, "
-         "NOT, >, <, >=, <= OR BETWEEN operators"),
-        ('REPLACE INTO "t" OVERWRITE WHERE __time >= TIMESTAMP \'2024-01-01\' SELECT * FROM "Countries" PARTITIONED BY DAY',
-         "OVERWRITE WHERE clause identified interval [2024-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z] which is not "
-         "aligned with PARTITIONED BY granularity [day]"),
-        ('INSERT INTO "t" SELECT * FROM "Countries" ORDER BY 1 PARTITIONED BY DAY',
-         "Cannot use an ORDER BY clause on a Query of type [INSERT], use CLUSTERED BY instead"),
-        ('INSERT INTO "t" SELECT * FROM "Countries" LIMIT 1 PARTITIONED BY DAY',
-         'INSERT and REPLACE queries cannot have a LIMIT unless PARTITIONED BY is "ALL".'),
-        ('INSERT INTO "t" SELECT "city" FROM "Countries" PARTITIONED BY DAY',
-         "The granularity specified in the PARTITIONED BY clause is different from ALL. Therefore, the query must "
-         "specify a time column (named __time)."),
-        ('INSERT INTO "t" SELECT "__time", "city", "city" FROM "Countries" PARTITIONED BY DAY',
-         "Duplicate field in SELECT: [city]"),
-        ('INSERT INTO "t" SELECT "__time", UPPER("city") FROM "Countries" PARTITIONED BY DAY',
-         "Insertion requires columns to be named, but at least one of the columns was unnamed. Write AS and a name after "
-         "each function."),
-        ('INSERT INTO "t" SELECT "city" AS "__time" FROM "Countries" PARTITIONED BY DAY',
-         "Field [__time] was the wrong type [VARCHAR], expected TIMESTAMP"),
-        ('INSERT INTO "t" SELECT "__time" FROM "Countries" UNION ALL SELECT "__time" FROM "Countries" PARTITIONED BY DAY',
-         "UNION at the top level of an ingestion statement is not supported"),
-        ('INSERT INTO "t" SELECT a."__time" FROM "Countries" a JOIN "Countries" b ON a."city" < b."city" PARTITIONED BY DAY',
-         "SQL requires a join with 'LT' condition that is not supported."),
-        ('INSERT INTO "t" SELECT a."__time" FROM "Countries" a LEFT JOIN "Countries" b ON a."city" = \'x\' PARTITIONED BY '
-         "DAY", "SQL is resulting in a join that has unsupported operand types."),
-        ('INSERT INTO "t" SELECT a."__time" FROM "Countries" a RIGHT JOIN "Countries" b ON a."city" = b."city" '
-         "PARTITIONED BY DAY", "RIGHT join is not supported by engine [msq-task] with sqlJoinAlgorithm: [broadcast]. Try "
-         "sqlJoinAlgorithm: sortMerge."),
+        (
+            'INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY DAY;',
+            "Received an unexpected token [;] (line [1], column [61])",
+        ),
+        (
+            'INSERT INTO "t" ("a") SELECT * FROM "Countries" PARTITIONED BY DAY',
+            "Operation [INSERT] cannot be run with a target column list, given [t]",
+        ),
+        (
+            'INSERT INTO "t" SELECT * FROM "Countries"',
+            "Operation [INSERT] requires a PARTITIONED BY to be explicitly defined, but none was found.",
+        ),
+        (
+            'INSERT INTO "t" SELECT * FROM "Countries" CLUSTERED BY 1 PARTITIONED BY DAY',
+            "CLUSTERED BY found before PARTITIONED BY, CLUSTERED BY must come after the PARTITIONED BY clause",
+        ),
+        (
+            'REPLACE INTO "t" SELECT * FROM "Countries" PARTITIONED BY DAY',
+            (
+                "Missing time chunk information in OVERWRITE clause for REPLACE. Use OVERWRITE WHERE <__time based "
+                "condition> "
+                "or OVERWRITE ALL to overwrite the entire table."
+            ),
+        ),
+        (
+            'INSERT INTO sys."t" SELECT * FROM "Countries" PARTITIONED BY DAY',
+            "Table [sys.t] does not support operation [INSERT] because it is not a Druid datasource",
+        ),
+        (
+            'INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY QUARTER',
+            (
+                "Invalid granularity [QUARTER] after PARTITIONED BY. Expected HOUR, DAY, MONTH, YEAR, ALL TIME, "
+                "FLOOR() or "
+                "TIME_FLOOR()"
+            ),
+        ),
+        (
+            'INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY FLOOR(__time TO WEEK)',
+            "PARTITIONED BY 'week' is not a partitioning granularity.",
+        ),
+        (
+            (
+                'REPLACE INTO "t" OVERWRITE WHERE __time = TIMESTAMP \'2024-01-01\' SELECT * FROM "Countries" '
+                "PARTITIONED BY DAY"
+            ),
+            (
+                "Invalid OVERWRITE WHERE clause [__time = CAST('2024-01-01' AS TIMESTAMP)]: expected clause "
+                "including AND, OR, "
+                "NOT, >, <, >=, <= OR BETWEEN operators"
+            ),
+        ),
+        (
+            (
+                'REPLACE INTO "t" OVERWRITE WHERE __time >= TIMESTAMP \'2024-01-01\' SELECT * FROM "Countries" '
+                "PARTITIONED BY DAY"
+            ),
+            (
+                "OVERWRITE WHERE clause identified interval [2024-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z] "
+                "which is not "
+                "aligned with PARTITIONED BY granularity [day]"
+            ),
+        ),
+        (
+            'INSERT INTO "t" SELECT * FROM "Countries" ORDER BY 1 PARTITIONED BY DAY',
+            "Cannot use an ORDER BY clause on a Query of type [INSERT], use CLUSTERED BY instead",
+        ),
+        (
+            'INSERT INTO "t" SELECT * FROM "Countries" LIMIT 1 PARTITIONED BY DAY',
+            'INSERT and REPLACE queries cannot have a LIMIT unless PARTITIONED BY is "ALL".',
+        ),
+        (
+            'INSERT INTO "t" SELECT "city" FROM "Countries" PARTITIONED BY DAY',
+            (
+                "The granularity specified in the PARTITIONED BY clause is different from ALL. Therefore, the query "
+                "must "
+                "specify a time column (named __time)."
+            ),
+        ),
+        (
+            'INSERT INTO "t" SELECT "__time", "city", "city" FROM "Countries" PARTITIONED BY DAY',
+            "Duplicate field in SELECT: [city]",
+        ),
+        (
+            'INSERT INTO "t" SELECT "__time", UPPER("city") FROM "Countries" PARTITIONED BY DAY',
+            (
+                "Insertion requires columns to be named, but at least one of the columns was unnamed. Write AS and a "
+                "name after "
+                "each function."
+            ),
+        ),
+        (
+            'INSERT INTO "t" SELECT "city" AS "__time" FROM "Countries" PARTITIONED BY DAY',
+            "Field [__time] was the wrong type [VARCHAR], expected TIMESTAMP",
+        ),
+        (
+            (
+                'INSERT INTO "t" SELECT "__time" FROM "Countries" UNION ALL SELECT "__time" FROM "Countries" '
+                "PARTITIONED "
+                "BY DAY"
+            ),
+            "UNION at the top level of an ingestion statement is not supported",
+        ),
+        (
+            (
+                'INSERT INTO "t" SELECT a."__time" FROM "Countries" a JOIN "Countries" b ON a."city" < b."city" '
+                "PARTITIONED BY DAY"
+            ),
+            "SQL requires a join with 'LT' condition that is not supported.",
+        ),
+        (
+            (
+                'INSERT INTO "t" SELECT a."__time" FROM "Countries" a LEFT JOIN "Countries" b ON a."city" = \'x\' '
+                "PARTITIONED BY "
+                "DAY"
+            ),
+            "SQL is resulting in a join that has unsupported operand types.",
+        ),
+        (
+            (
+                'INSERT INTO "t" SELECT a."__time" FROM "Countries" a RIGHT JOIN "Countries" b ON a."city" = b."city" '
+                "PARTITIONED BY DAY"
+            ),
+            (
+                "RIGHT join is not supported by engine [msq-task] with sqlJoinAlgorithm: [broadcast]. Try "
+                "sqlJoinAlgorithm: sortMerge."
+            ),
+        ),
         ('INSERT INTO "t" SELECT "__time" FROM "nope" PARTITIONED BY DAY', "Object 'nope' not found"),
-        ('INSERT INTO "t" SELECT "__time" FROM "Countries" PARTITIONED BY DAY CLUSTERED BY "city"',
-         "Column 'city' not found in any table"),
-        ('INSERT INTO "t" SELECT "__time" FROM "Countries" PARTITIONED BY DAY CLUSTERED BY 2',
-         "Ordinal out of range in CLUSTERED BY"),
+        (
+            'INSERT INTO "t" SELECT "__time" FROM "Countries" PARTITIONED BY DAY CLUSTERED BY "city"',
+            "Column 'city' not found in any table",
+        ),
+        (
+            'INSERT INTO "t" SELECT "__time" FROM "Countries" PARTITIONED BY DAY CLUSTERED BY 2',
+            "Ordinal out of range in CLUSTERED BY",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_druid_cannot_plan_is_a_400_that_changes_nothing(unchanged: Api, query: str, message: str) -> None:
     """With Druid's reason."""
     before = unchanged.state()
@@ -263,18 +348,36 @@ def test_what_druid_cannot_plan_is_a_400_that_changes_nothing(unchanged: Api, qu
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"context": {"sqlTimeZone": "Europe/Berlin"}}, "The emulator does not implement time zones other than UTC in "
-         "'sqlTimeZone'."),
-        ({"query": 'INSERT INTO "t" SELECT "__time", LATEST("city", 10) AS "l" FROM "Countries" GROUP BY 1 PARTITIONED BY '
-          "DAY"}, "The emulator does not implement this SQL: function 'LATEST' in an ingestion statement is not "
-         "supported."),
-        ({"query": 'INSERT INTO "t" SELECT "__time", APPROX_COUNT_DISTINCT("city") AS "l" FROM "Countries" GROUP BY 1 '
-          "PARTITIONED BY DAY", "context": {"finalizeAggregations": False}}, "The emulator does not implement this SQL: "
-         "function 'APPROX_COUNT_DISTINCT' with finalizeAggregations: false is not supported."),
-        ({"query": 'INSERT INTO "t" SELECT "__time", ARRAY[1] AS "l" FROM "Countries" PARTITIONED BY DAY'},
-         "The emulator does not implement this SQL: the array in column 'l' can't be stored."),
+        (
+            {"context": {"sqlTimeZone": "Europe/Berlin"}},
+            ("The emulator does not implement time zones other than UTC in 'sqlTimeZone'."),
+        ),
+        (
+            {
+                "query": 'INSERT INTO "t" SELECT "__time", LATEST("city", 10) AS "l" FROM "Countries" GROUP BY 1 '
+                "PARTITIONED BY "
+                "DAY"
+            },
+            ("The emulator does not implement this SQL: function 'LATEST' in an ingestion statement is not supported."),
+        ),
+        (
+            {
+                "query": 'INSERT INTO "t" SELECT "__time", APPROX_COUNT_DISTINCT("city") AS "l" FROM "Countries" '
+                "GROUP BY 1 "
+                "PARTITIONED BY DAY",
+                "context": {"finalizeAggregations": False},
+            },
+            (
+                "The emulator does not implement this SQL: "
+                "function 'APPROX_COUNT_DISTINCT' with finalizeAggregations: false is not supported."
+            ),
+        ),
+        (
+            {"query": 'INSERT INTO "t" SELECT "__time", ARRAY[1] AS "l" FROM "Countries" PARTITIONED BY DAY'},
+            "The emulator does not implement this SQL: the array in column 'l' can't be stored.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_emulator_cannot_do_is_a_501(unchanged: Api, body: dict[str, Any], message: str) -> None:
     """It never pretends."""
     query = 'INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY DAY'

@@ -51,48 +51,130 @@ def test_a_statement_that_does_no_harm_passes(query: str, facts: dict[str, Any])
 @pytest.mark.parametrize(
     ("query", "facts", "message"),
     [
-        (DAY, {"target_known_absent": True}, "target table 't' of sql does not exist, and create_table_if_not_exists is "
-         "False. Set it to True, or create the table first."),
-        (DAY, {"target": TableDescription("t", "detail", availability="DELETING")}, "target table 't' of sql is "
-         "'DELETING': what the job writes would be deleted too. Wait until it is deleted, then create it again."),
-        (DAY, {"target": TableDescription("t", "detail", None)}, "target table 't' of sql has a time partitioning that "
-         "this package does not support. OVERWRITE WHERE might erase more data than it names. Install a newer version of "
-         "this package."),
-        (DAY, {"target": TableDescription("t", "detail", Granularity.MONTH)}, f"sql replaces '{DAY_1}', which does not "
-         "fall on 'month' boundaries (the partitioning of table 't'): the service replaces whole partitions, so it would "
-         "refuse, or erase rows that the interval doesn't name. Use "
-         "'2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval. Or pass "
-         "allow_finer_partitions=True, if the table holds no segments coarser than 'day' there: those would be erased "
-         "whole."),
-        (replacing("2024-01-01", "2024-01-02", partitioned_by="MONTH"), {}, f"sql replaces '{DAY_1}', which does not "
-         "fall on 'month' boundaries (PARTITIONED BY of sql): the service replaces whole partitions, so it would "
-         "refuse, or erase rows that the interval doesn't name. Use "
-         "'2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval."),
-        (replacing("2024-01-01", "2024-01-02", partitioned_by="ALL"), {}, f"sql replaces '{DAY_1}', which can't be "
-         "replaced by itself: with granularity 'all' (PARTITIONED BY of sql) the table is one partition. Write "
-         "OVERWRITE ALL, or partition by time."),
-        (DAY, {"interval": Interval.parse("2024-01-02/P1D")}, f"sql replaces '{DAY_1}', and the task's interval is "
-         "'2024-01-02T00:00:00.000Z/2024-01-03T00:00:00.000Z'. Write OVERWRITE WHERE {{ "
-         "macros.polaris.within(data_interval_start, data_interval_end) }}, or change interval."),
-        ("REPLACE INTO t OVERWRITE ALL SELECT * FROM raw PARTITIONED BY DAY", {"interval": DAY_1}, "sql replaces all of "
-         f"time, and the task's interval is '{DAY_1}'. Write OVERWRITE WHERE {{{{ "
-         "macros.polaris.within(data_interval_start, data_interval_end) }}, or change interval."),
-        ("INSERT INTO t SELECT * FROM raw PARTITIONED BY DAY", {"interval": DAY_1}, f"interval '{DAY_1}' has no effect on "
-         "an INSERT, which replaces nothing. Write REPLACE INTO ... OVERWRITE WHERE, or omit interval."),
-        ("INSERT INTO raw SELECT r.* FROM u JOIN raw r ON u.a = r.a PARTITIONED BY DAY", {}, "sql reads table 'raw', "
-         "which is also the target: INSERT would double its rows. Write REPLACE, or pass allow_self_append=True if that "
-         "is what you mean."),
-        (replacing("2024-01-01", "2024-01-03", "WHERE __time >= TIMESTAMP '2024-01-02'"), {}, "sql replaces "
-         "'2024-01-01T00:00:00.000Z/2024-01-03T00:00:00.000Z' and reads only "
-         "'2024-01-02T00:00:00.000Z/5000-01-01T00:00:00.000Z' of table 'raw': rows that it does not read would be "
-         "erased. Use the same interval in OVERWRITE WHERE and in the WHERE of the SELECT."),
-        ("INSERT INTO t SELECT a FROM sys.tasks PARTITIONED BY DAY", {}, "sql has a SELECT that this package can't "
-         "analyze, so the tables that it reads are unknown. Name them with source_tables=[...]; the service still checks "
-         "the SQL."),
-        (DAY, {"source_tables": ["other"]}, "source_tables ['other'] lacks 'raw', which sql reads. Add it, or omit "
-         "source_tables."),
+        (
+            DAY,
+            {"target_known_absent": True},
+            (
+                "target table 't' of sql does not exist, and create_table_if_not_exists is "
+                "False. Set it to True, or create the table first."
+            ),
+        ),
+        (
+            DAY,
+            {"target": TableDescription("t", "detail", availability="DELETING")},
+            (
+                "target table 't' of sql is "
+                "'DELETING': what the job writes would be deleted too. Wait until it is deleted, then create it again."
+            ),
+        ),
+        (
+            DAY,
+            {"target": TableDescription("t", "detail", None)},
+            (
+                "target table 't' of sql has a time partitioning that "
+                "this package does not support. OVERWRITE WHERE might erase more data than it names. Install a newer "
+                "version of "
+                "this package."
+            ),
+        ),
+        (
+            DAY,
+            {"target": TableDescription("t", "detail", Granularity.MONTH)},
+            (
+                f"sql replaces '{DAY_1}', which does not "
+                "fall on 'month' boundaries (the partitioning of table 't'): the service replaces whole partitions, "
+                "so it would "
+                "refuse, or erase rows that the interval doesn't name. Use "
+                "'2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval. Or pass "
+                "allow_finer_partitions=True, if the table holds no segments coarser than 'day' there: those would "
+                "be erased "
+                "whole."
+            ),
+        ),
+        (
+            replacing("2024-01-01", "2024-01-02", partitioned_by="MONTH"),
+            {},
+            (
+                f"sql replaces '{DAY_1}', which does not "
+                "fall on 'month' boundaries (PARTITIONED BY of sql): the service replaces whole partitions, so it "
+                "would "
+                "refuse, or erase rows that the interval doesn't name. Use "
+                "'2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval."
+            ),
+        ),
+        (
+            replacing("2024-01-01", "2024-01-02", partitioned_by="ALL"),
+            {},
+            (
+                f"sql replaces '{DAY_1}', which can't be "
+                "replaced by itself: with granularity 'all' (PARTITIONED BY of sql) the table is one partition. Write "
+                "OVERWRITE ALL, or partition by time."
+            ),
+        ),
+        (
+            DAY,
+            {"interval": Interval.parse("2024-01-02/P1D")},
+            (
+                f"sql replaces '{DAY_1}', and the task's interval is "
+                "'2024-01-02T00:00:00.000Z/2024-01-03T00:00:00.000Z'. Write OVERWRITE WHERE {{ "
+                "macros.polaris.within(data_interval_start, data_interval_end) }}, or change interval."
+            ),
+        ),
+        (
+            "REPLACE INTO t OVERWRITE ALL SELECT * FROM raw PARTITIONED BY DAY",
+            {"interval": DAY_1},
+            (
+                "sql replaces all of "
+                f"time, and the task's interval is '{DAY_1}'. Write OVERWRITE WHERE {{{{ "
+                "macros.polaris.within(data_interval_start, data_interval_end) }}, or change interval."
+            ),
+        ),
+        (
+            "INSERT INTO t SELECT * FROM raw PARTITIONED BY DAY",
+            {"interval": DAY_1},
+            (
+                f"interval '{DAY_1}' has no effect on "
+                "an INSERT, which replaces nothing. Write REPLACE INTO ... OVERWRITE WHERE, or omit interval."
+            ),
+        ),
+        (
+            "INSERT INTO raw SELECT r.* FROM u JOIN raw r ON u.a = r.a PARTITIONED BY DAY",
+            {},
+            (
+                "sql reads table 'raw', "
+                "which is also the target: INSERT would double its rows. Write REPLACE, or pass "
+                "allow_self_append=True if that "
+                "is what you mean."
+            ),
+        ),
+        (
+            replacing("2024-01-01", "2024-01-03", "WHERE __time >= TIMESTAMP '2024-01-02'"),
+            {},
+            (
+                "sql replaces "
+                "'2024-01-01T00:00:00.000Z/2024-01-03T00:00:00.000Z' and reads only "
+                "'2024-01-02T00:00:00.000Z/5000-01-01T00:00:00.000Z' of table 'raw': rows that it does not read "
+                "would be "
+                "erased. Use the same interval in OVERWRITE WHERE and in the WHERE of the SELECT."
+            ),
+        ),
+        (
+            "INSERT INTO t SELECT a FROM sys.tasks PARTITIONED BY DAY",
+            {},
+            (
+                "sql has a SELECT that this package can't "
+                "analyze, so the tables that it reads are unknown. Name them with source_tables=[...]; the service "
+                "still checks "
+                "the SQL."
+            ),
+        ),
+        (
+            DAY,
+            {"source_tables": ["other"]},
+            ("source_tables ['other'] lacks 'raw', which sql reads. Add it, or omit source_tables."),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_statement_that_would_fail_or_do_harm_is_refused(query: str, facts: dict[str, Any], message: str) -> None:
     """The message gives the value, the rule and the fix."""
     with pytest.raises(PolarisSpecError) as error:

@@ -66,7 +66,7 @@ def rows(emulator: PolarisEmulator) -> list[tuple[Any, ...]]:
 
 def test_a_replace_is_counted_submitted_and_repeatable(emulator, context, ti, task_log):
     """The job has the statement without its semicolon, its parameters, the zone, and the empty check."""
-    sql = REPLACE.replace("WHERE s.", "WHERE s.\"length\" > ? AND s.") + " ;\n"
+    sql = REPLACE.replace("WHERE s.", 'WHERE s."length" > ? AND s.') + " ;\n"
     operator = task(sql, parameters=[1], interval="2026-11-19/2026-11-20", context={"maxNumTasks": 2})
     job_id = operator.execute(context)
     (job,) = [each for each in emulator.jobs() if each["type"] == "sql"]
@@ -93,16 +93,17 @@ def test_a_replace_that_would_lose_rows_is_refused(emulator, context, ti):
     """The classic disaster: the table is rolled again after a source was aged out, wholly or in part."""
     task().execute(context)
     before = rows(emulator)
-    emulator.load("sessions", SESSIONS[:1], replace=True)
+    emulator.load("sessions", SESSIONS[:1], mode="replace")
     again(ti)
     assert refusal(task(), context) == (
         "the job would replace rows of table 'by country' that it can't reproduce: "
         "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z' has 2 there and 1 in the result of sql. Nothing was "
-        "submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table has the only "
+        "submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table has the "
+        "only "
         "remaining copy: don't run this task again for that time. To replace the rows anyway, run the task with "
         "on_shrink='submit' (on_shrink='{{ params.on_shrink }}' allows it for one run)."
     )
-    emulator.load("sessions", SESSIONS[2:], replace=True)
+    emulator.load("sessions", SESSIONS[2:], mode="replace")
     assert refusal(task(), context) == (
         "the SELECT of sql returns no rows in '2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z'. The job could empty "
         "that part of table 'by country', so nothing was submitted. Check that its tables were loaded, that their old "
@@ -117,13 +118,14 @@ def test_a_replace_that_would_lose_rows_is_refused(emulator, context, ti):
         "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z' has rows there and none in the result of sql"
     )
     assert rows(emulator) == before
-    task(on_empty_source="submit", on_shrink="submit").execute(context)
+    lost = refusal(task(on_empty_source="submit", on_shrink="submit"), context)
+    assert "but it found no rows ('no_rows_found')" in lost
     assert rows(emulator) == []
 
 
 def test_an_empty_result_of_an_empty_target_may_succeed(emulator, context):
     """No job is made."""
-    sql = REPLACE.replace('"city" WHERE', "\"city\" WHERE s.\"city\" = 'x' AND")
+    sql = REPLACE.replace('"city" WHERE', '"city" WHERE s."city" = \'x\' AND')
     emulator.load("by country", [{"__time": "2026-01-01T00:00:00Z", "country": "FR", "length": 1}])
     assert task(sql, on_empty_source="succeed").execute(context) is None
     assert [job for job in emulator.jobs() if job["type"] == "sql"] == []
@@ -143,25 +145,55 @@ def test_a_cleared_insert_is_refused_unless_asked_for(emulator, context, ti):
 @pytest.mark.parametrize(
     ("sql", "arguments", "message"),
     [
-        (REPLACE, {"interval": "2026-11-18/2026-11-19"}, "sql replaces "
-         "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z', and the task's interval is "
-         "'2026-11-18T00:00:00.000Z/2026-11-19T00:00:00.000Z'."),
-        (REPLACE, {"parameters": ["x"]}, "parameters has 1 values, and sql has 0 '?'. Give one value for each '?', in "
-         "order."),
-        (REPLACE.replace("s.\"__time\",", "?,"), {"parameters": [None]}, "parameters[0] None is a NoneType, whose SQL type "
-         "is not known. Write {'type': 'VARCHAR', 'value': 'x'} with the type that you mean."),
-        (REPLACE.replace('"sessions" s', '"nope" s'), {}, "table 'nope', which sql reads, does not exist in project "
-         "'00000000-0000-4000-8000-000000000001'. Check its name and the project of connection 'polaris_default'."),
-        ('INSERT INTO "sessions" SELECT * FROM "sessions" PARTITIONED BY DAY', {}, "sql reads table 'sessions', which is "
-         "also the target: INSERT would double its rows."),
+        (
+            REPLACE,
+            {"interval": "2026-11-18/2026-11-19"},
+            (
+                "sql replaces "
+                "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z', and the task's interval is "
+                "'2026-11-18T00:00:00.000Z/2026-11-19T00:00:00.000Z'."
+            ),
+        ),
+        (
+            REPLACE,
+            {"parameters": ["x"]},
+            ("parameters has 1 values, and sql has 0 '?'. Give one value for each '?', in order."),
+        ),
+        (
+            REPLACE.replace('s."__time",', "?,"),
+            {"parameters": [None]},
+            (
+                "parameters[0] None is a NoneType, whose SQL type "
+                "is not known. Write {'type': 'VARCHAR', 'value': 'x'} with the type that you mean."
+            ),
+        ),
+        (
+            REPLACE.replace('"sessions" s', '"nope" s'),
+            {},
+            (
+                "table 'nope', which sql reads, does not exist in project "
+                "'00000000-0000-4000-8000-000000000001'. Check its name and the project of connection "
+                "'polaris_default'."
+            ),
+        ),
+        (
+            'INSERT INTO "sessions" SELECT * FROM "sessions" PARTITIONED BY DAY',
+            {},
+            ("sql reads table 'sessions', which is also the target: INSERT would double its rows."),
+        ),
         (f"{SELECT}", {}, "sql (line 1, column 1) has 'SELECT' where INSERT or REPLACE is expected."),
-        (REPLACE, {"context": {"sqlTimeZone": "Europe/Berlin"}}, "sql replaces "
-         "'2026-11-18T23:00:00.000Z/2026-11-19T23:00:00.000Z', which does not fall on 'day' boundaries (PARTITIONED BY "
-         "of sql)"),
-        (REPLACE.replace('REPLACE INTO "by country"', 'REPLACE INTO "sessions"').replace("BY DAY", "BY HOUR"), {},
-         ""),
-    ][:-1],
-)  # fmt: skip
+        (
+            REPLACE,
+            {"context": {"sqlTimeZone": "Europe/Berlin"}},
+            (
+                "sql replaces "
+                "'2026-11-18T23:00:00.000Z/2026-11-19T23:00:00.000Z', which does not fall on 'day' boundaries "
+                "(PARTITIONED BY "
+                "of sql)"
+            ),
+        ),
+    ],
+)
 def test_what_would_do_harm_is_refused_before_the_request(emulator, context, sql, arguments, message):
     """Permanent: a retry would end in the same way."""
     before = len(emulator.jobs())

@@ -176,6 +176,7 @@ def insert_rows(
     target: StoredTable,
     store: Store,
 ) -> int:
+    """Insert the rows of a SELECT, with the number of their segment, and return how many there are."""
     names = [output.column for output in outputs]
     order = []
     for column in plan.clustering_columns:

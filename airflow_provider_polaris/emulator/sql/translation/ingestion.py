@@ -174,7 +174,9 @@ def _check_join(join: exp.Expression, algorithm: str) -> None:
         return
     for term in _terms(condition):
         if not isinstance(term, exp.EQ):
-            raise SqlInvalid(f"SQL requires a join with '{type(term).__name__.upper()}' condition that is not supported.")
+            raise SqlInvalid(
+                f"SQL requires a join with '{type(term).__name__.upper()}' condition that is not supported."
+            )
         sides = [[column.table for column in part.find_all(exp.Column)] for part in (term.left, term.right)]
         left, right = (set(names) for names in sides)
         joined = join.this.alias_or_name

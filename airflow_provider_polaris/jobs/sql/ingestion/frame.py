@@ -2,7 +2,8 @@
 """
 Split an ``INSERT INTO`` or ``REPLACE INTO`` into its clauses; performs no I/O.
 
-sqlglot reads no ``OVERWRITE`` and no ``PARTITIONED BY``, so the clauses are found by their keywords outside of brackets.
+sqlglot reads no ``OVERWRITE`` and no ``PARTITIONED BY``, so the clauses are found by their keywords outside of
+brackets.
 
 Source: druid.apache.org/docs/latest/multi-stage-query/reference. OBSERVED(Druid 27): each refusal below that names
 Druid's rule.
@@ -78,7 +79,13 @@ def split_statement(query: str) -> Frame:
         reader.take("BY", fix=_FORM)
         clustered_by = reader.until()
     return Frame(
-        statement, target, replaces, overwrite, _unwrapped(statement, select), tuple(partitioned_by), tuple(clustered_by)
+        statement,
+        target,
+        replaces,
+        overwrite,
+        _unwrapped(statement, select),
+        tuple(partitioned_by),
+        tuple(clustered_by),
     )
 
 
@@ -102,12 +109,12 @@ class _Reader:
 
     def until(self, *keywords: str) -> list[Word]:
         """Take all words in front of the first of these keywords outside of brackets."""
-        for index, word in enumerate(self.words):
+        length = 0
+        for word in self.words:
             if word.depth == 0 and word.is_keyword(*keywords):
                 break
-        else:
-            index = len(self.words)
-        taken, self.words = self.words[:index], self.words[index:]
+            length += 1
+        taken, self.words = self.words[:length], self.words[length:]
         return taken
 
 
@@ -169,12 +176,15 @@ def _target(reader: _Reader) -> str:
 
 
 def _identifier(reader: _Reader) -> str:
-    word = reader.words.pop(0) if reader.words else None
-    if word is not None and (word.kind == "name" or (word.kind == "word" and word.text.upper() not in RESERVED)):
-        return word.value
-    found = quote(word.text) if word is not None else "its end"
-    at = word.start if word is not None else len(reader.statement)
-    refuse(reader.statement, at, f"has {found} where the name of a table is expected", "Write it in double quotes.")
+    word = reader.words[0] if reader.words else None
+    is_name = word is not None and word.kind == "name"
+    is_bare = word is not None and word.kind == "word" and word.text.upper() not in RESERVED
+    if word is None or not (is_name or is_bare):
+        found = quote(word.text) if word is not None else "its end"
+        reason = f"has {found} where the name of a table is expected"
+        refuse(reader.statement, reader.position, reason, "Write it in double quotes.")
+    reader.words.pop(0)
+    return word.value
 
 
 def _overwrite(reader: _Reader, replaces: bool) -> tuple[Word, ...] | None:
@@ -203,7 +213,9 @@ def _select(reader: _Reader) -> list[Word]:
             "Write PARTITIONED BY first.",
         )
     if not reader.words:
-        refuse(reader.statement, None, "has no PARTITIONED BY", "Add it after the SELECT, for example PARTITIONED BY DAY.")
+        refuse(
+            reader.statement, None, "has no PARTITIONED BY", "Add it after the SELECT, for example PARTITIONED BY DAY."
+        )
     return select
 
 

@@ -26,7 +26,9 @@ _WORDS: Final = {
     ("ALL", "TIME"): Granularity.ALL,
 }
 _UNITS: Final = ("SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
-_FIX: Final = "Write PARTITIONED BY DAY, for example; HOUR, MONTH, YEAR, ALL and TIME_FLOOR(\"__time\", 'PT15M') also work."
+_FIX: Final = (
+    "Write PARTITIONED BY DAY, for example; HOUR, MONTH, YEAR, ALL and TIME_FLOOR(\"__time\", 'PT15M') also work."
+)
 
 
 def partition_granularity(statement: str, words: Sequence[Word]) -> Granularity:
@@ -60,7 +62,7 @@ def clustering_columns(statement: str, words: Sequence[Word]) -> tuple[str, ...]
     found = []
     for part in _split(words):
         if part and part[-1].is_keyword("ASC"):
-            part = part[:-1]  # noqa: PLW2901
+            part = part[:-1]
         if not part:
             at = words[0].start
             refuse(statement, at, "has an empty part in CLUSTERED BY", "Write names or numbers of columns.")

@@ -179,7 +179,13 @@ def _bounds(term: Any, alias: str, is_alone: bool, zone: tzinfo) -> tuple[dateti
     if isinstance(term, exp.Anonymous) and term.name.upper() == "TIME_IN_INTERVAL" and len(term.expressions) == 2:
         column, text = term.expressions
         # Druid reads an interval without a zone in that of the query.
-        if zone is timezone.utc and is_time(column) and isinstance(text, exp.Literal) and text.is_string and "P" not in text.name.upper():
+        if (
+            zone is timezone.utc
+            and is_time(column)
+            and isinstance(text, exp.Literal)
+            and text.is_string
+            and "P" not in text.name.upper()
+        ):
             try:
                 span = Interval.parse(str(text.name))
             except PolarisSpecError:

@@ -87,6 +87,24 @@ def find_statement(query: str | None, context: Mapping[str, Any] | None = None) 
         return None
 
 
+def described_statement(job: Mapping[str, Any]) -> IngestionStatement | None:
+    """
+    Return what the statement of a described SQL job says.
+
+    :param job: Description of a job, or a spec.
+    :return: None for another job, for one without ``sqlTimeZone`` in its context, whose times depend on the service,
+        and if the statement can't be read.
+    """
+    spec = job.get("spec")
+    bodies = [body for body in (job, spec) if isinstance(body, Mapping)]
+    if all(body.get("type") != "sql" for body in bodies):
+        return None
+    query = next((body["query"] for body in bodies if isinstance(body.get("query"), str)), None)
+    contexts = [body["context"] for body in bodies if isinstance(body.get("context"), Mapping)]
+    context: Mapping[str, Any] = contexts[0] if contexts else {}
+    return find_statement(query, context) if TIME_ZONE_KEY in context else None
+
+
 @lru_cache(maxsize=16)
 def _read(query: str, zone_name: str | None) -> IngestionStatement:
     zone = read_zone(zone_name)

@@ -2,9 +2,9 @@
 """
 Read the condition of ``OVERWRITE WHERE`` as the intervals that it stands for; performs no I/O.
 
-OBSERVED(Druid 27): ``__time`` stands on the left of ``<``, ``<=``, ``>``, ``>=`` or ``BETWEEN``, a ``TIMESTAMP`` literal
-on the right; ``AND``, ``OR`` and ``NOT`` join them. Druid refuses any other column, function, literal and parameter. It
-reads a literal in the time zone ``sqlTimeZone`` of the query context.
+OBSERVED(Druid 27): ``__time`` stands on the left of ``<``, ``<=``, ``>``, ``>=`` or ``BETWEEN``, a ``TIMESTAMP``
+literal on the right; ``AND``, ``OR`` and ``NOT`` join them. Druid refuses any other column, function, literal and
+parameter. It reads a literal in the time zone ``sqlTimeZone`` of the query context.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TIME: Final = "__time"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _FIX: Final = (
-    "Write OVERWRITE WHERE \"__time\" >= TIMESTAMP '2024-06-01 00:00:00' AND \"__time\" < TIMESTAMP '2024-06-02 "
+    'Write OVERWRITE WHERE "__time" >= TIMESTAMP \'2024-06-01 00:00:00\' AND "__time" < TIMESTAMP \'2024-06-02 '
     "00:00:00', or OVERWRITE ALL."
 )
 #: Calcite's format; the time of day may be omitted. OBSERVED(Druid 27): ``T``, ``Z`` and offsets are refused.

@@ -2,10 +2,10 @@
 """
 Find a UNION of which Druid makes several tasks; performs no I/O and never raises.
 
-OBSERVED(Druid 27): ``INSERT ... SELECT * FROM (... UNION ALL ...)`` became one task for each branch, because the planner
-removes a SELECT that changes nothing. All had one id, so only the rows of the first were written. With a condition,
-``GROUP BY``, ``DISTINCT`` or a join outside of the UNION, Druid 27 refused the statement. Newer versions run it as one
-task (druid.apache.org/docs/latest/querying/sql, UNION ALL).
+OBSERVED(Druid 27): ``INSERT ... SELECT * FROM (... UNION ALL ...)`` became one task for each branch, because the
+planner removes a SELECT that changes nothing. All had one id, so only the rows of the first were written. With a
+condition, ``GROUP BY``, ``DISTINCT`` or a join outside of the UNION, Druid 27 refused the statement. Newer versions run
+it as one task (druid.apache.org/docs/latest/querying/sql, UNION ALL).
 """
 
 from __future__ import annotations

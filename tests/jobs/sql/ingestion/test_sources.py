@@ -55,7 +55,10 @@ def test_what_is_not_sure_is_unknown(select: str) -> None:
     ("where", "span"),
     [
         (f"__time >= {FIRST} AND __time < {SECOND}", "2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.000Z"),
-        (f"t.__time >= {FIRST} AND ({SECOND} > t.__time AND b = 1)", "2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.000Z"),
+        (
+            f"t.__time >= {FIRST} AND ({SECOND} > t.__time AND b = 1)",
+            "2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.000Z",
+        ),
         (f"__time > {FIRST} AND __time <= {SECOND}", "2024-01-01T00:00:00.001Z/2024-01-02T00:00:00.001Z"),
         (f"__time BETWEEN {FIRST} AND {SECOND}", "2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.001Z"),
         ("TIME_IN_INTERVAL(__time, '2024-01-01/2024-01-02')", "2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.000Z"),
@@ -75,7 +78,9 @@ def test_the_interval_of_a_table_is_read_only_for_sure(where: str, span: str | N
 
 def test_in_a_join_a_bare_time_belongs_to_no_table_for_sure() -> None:
     """Each side has the interval that names it; the time zone of the context counts."""
-    found = selection(f"SELECT t.a FROM t JOIN u ON t.a = u.a WHERE t.__time >= {FIRST} AND __time < {SECOND}", "Asia/Tokyo")
+    found = selection(
+        f"SELECT t.a FROM t JOIN u ON t.a = u.a WHERE t.__time >= {FIRST} AND __time < {SECOND}", "Asia/Tokyo"
+    )
     assert [(each.table, str(each.span)) for each in found.reads] == [
         ("t", "2023-12-31T15:00:00.000Z/5000-01-01T00:00:00.000Z"),
         ("u", "None"),

@@ -32,7 +32,7 @@ def test_a_union_that_the_planner_can_lift_to_the_top_may_split(select: str) -> 
 @pytest.mark.parametrize(
     "select",
     [
-        "SELECT a AS \"UNION\" FROM t",
+        'SELECT a AS "UNION" FROM t',
         f"SELECT a FROM {U} GROUP BY a",
         f"SELECT DISTINCT a FROM {U}",
         f"SELECT COUNT(*) AS n FROM {U}",
