@@ -216,7 +216,7 @@ def _overwritten(condition: str) -> tuple[Interval, ...]:
     return tuple(Interval(start, end) for start, end in ranges)
 
 
-def _ranges(node: exp.Expression) -> _Ranges:
+def _ranges(node: Any) -> _Ranges:
     node = node.unnest()
     if isinstance(node, exp.Or):
         return _united(_ranges(node.left) + _ranges(node.right))
@@ -238,7 +238,7 @@ def _ranges(node: exp.Expression) -> _Ranges:
     )
 
 
-def _is_time(node: exp.Expression) -> bool:
+def _is_time(node: Any) -> bool:
     if not isinstance(node, exp.Column):
         raise SqlInvalid(f"Cannot parse column name from SQL expression [{node.sql()[:120]}]")
     if node.name != "__time" or node.table:
@@ -248,7 +248,7 @@ def _is_time(node: exp.Expression) -> bool:
     return True
 
 
-def _instant(node: exp.Expression) -> datetime:
+def _instant(node: Any) -> datetime:
     is_literal = isinstance(node, exp.Cast) and node.meta.get(LITERAL) and node.to.is_type("timestamp")
     match = _TIMESTAMP.fullmatch(str(node.this.this)) if is_literal else None
     if match is None:

@@ -274,7 +274,7 @@ class _Parameterized:
         self, connect: Callable[[], IngestionService], sql: str, parameters: Sequence[Mapping[str, Any]]
     ) -> None:
         self._connect = connect
-        self._options = {sql: {"parameters": parameters}} if parameters else {}
+        self._options: Mapping[str, Mapping[str, Any]] = {sql: {"parameters": parameters}} if parameters else {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connect(), name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlglot import exp
 
@@ -185,7 +186,7 @@ def _check_join(join: exp.Expression, algorithm: str) -> None:
             raise SqlInvalid("SQL is resulting in a join that has unsupported operand types.")
 
 
-def _terms(condition: exp.Expression) -> Iterator[exp.Expression]:
+def _terms(condition: Any) -> Iterator[Any]:
     node = condition.unnest()
     if isinstance(node, exp.And):
         yield from _terms(node.left)
