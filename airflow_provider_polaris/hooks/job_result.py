@@ -216,6 +216,12 @@ def _best_effort(request: Callable[[], T], what: str, job_id: str, log: Any) -> 
 
 def _intervals(state: JobState) -> list[str] | None:
     texts = state.target_intervals or ((state.source_interval,) if state.source_interval else ())
+    if not texts and state.type == "sql":
+        # Imported here, because the module loads slowly and few jobs need it.
+        from airflow_provider_polaris.jobs.sql.ingestion.statement import described_statement
+
+        statement = described_statement(state.body)
+        texts = tuple(map(str, statement.intervals)) if statement is not None else ()
     intervals = []
     for text in texts:
         try:

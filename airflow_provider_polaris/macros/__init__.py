@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Jinja macros for handwritten job specs: ``{{ macros.polaris.interval(...) }}`` and four more.
+Jinja macros for handwritten job specs: ``{{ macros.polaris.interval(...) }}`` and five more.
 
 Each macro takes and returns text, so macros can be nested, and their results can be used in a job's JSON, also with
 ``render_template_as_native_obj``. The code is in ``jobs``. Nothing here performs I/O or reads the clock.
@@ -66,6 +66,28 @@ def floor(instant: datetime | str, granularity: str) -> str:
             "with neither needs a param."
         ) from None
     return format_instant(Granularity.parse(granularity).floor(parsed))
+
+
+def within(start: datetime | str, end: datetime | str, column: str = '"__time"') -> str:
+    """
+    Return the SQL condition for an interval, for ``OVERWRITE WHERE`` and for ``WHERE`` in a statement.
+
+    .. code-block:: jinja
+
+        OVERWRITE WHERE {{ macros.polaris.within(data_interval_start, data_interval_end) }}
+        WHERE {{ macros.polaris.within(data_interval_start, data_interval_end, 's."__time"') }}
+
+    >>> print(within("2024-06-01", "P1D"))
+    "__time" >= TIMESTAMP '2024-06-01 00:00:00' AND "__time" < TIMESTAMP '2024-06-02 00:00:00'
+
+    :param start: First instant, or an ISO 8601 period before ``end``.
+    :param end: First instant after the interval, or an ISO 8601 period after ``start``.
+    :param column: The column as written in SQL. ``OVERWRITE WHERE`` takes only ``__time`` without a table.
+    :raises PolarisSpecError: As :func:`interval`.
+    """
+    from airflow_provider_polaris.jobs.sql.time_filter import between
+
+    return between(column, _read(f"{start}/{end}"))
 
 
 def shift(interval: Interval | str, period: str | timedelta) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 # Not from compat, which loads Airflow's operators: Airflow imports this module in all of its processes.
 from airflow.providers.common.compat.sdk import AirflowPlugin
 
-from airflow_provider_polaris.macros import aged_window, floor, interval, shift, split
+from airflow_provider_polaris.macros import aged_window, floor, interval, shift, split, within
 
 
 class PolarisPlugin(AirflowPlugin):
@@ -21,4 +21,4 @@ class PolarisPlugin(AirflowPlugin):
 
     name = "polaris"
     # Airflow takes the name of each macro from the function.
-    macros = [interval, floor, shift, aged_window, split]  # noqa: RUF012
+    macros = [interval, within, floor, shift, aged_window, split]  # noqa: RUF012

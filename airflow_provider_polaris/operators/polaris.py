@@ -7,6 +7,7 @@ from airflow_provider_polaris.operators.delete_data import PolarisDeleteDataOper
 from airflow_provider_polaris.operators.drop_table import PolarisDropTableOperator
 from airflow_provider_polaris.operators.job import PolarisJobOperator
 from airflow_provider_polaris.operators.restore_data import PolarisRestoreDataOperator
+from airflow_provider_polaris.operators.sql_job import PolarisSqlJobOperator
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "PolarisDropTableOperator",
     "PolarisJobOperator",
     "PolarisRestoreDataOperator",
+    "PolarisSqlJobOperator",
     "PolarisTableToTableOperator",
 ]

@@ -133,6 +133,7 @@ _ARGUMENTS: Final[dict[str, ArgumentKind]] = {
             "source_interval",
             "source_table",
             "split_by",
+            "sql",
             "table",
             "table_name",
             "target_table",
@@ -141,10 +142,12 @@ _ARGUMENTS: Final[dict[str, ArgumentKind]] = {
         TEXT,
     ),
     **dict.fromkeys(
-        ("clustering_columns", "dimensions", "intervals", "measures", "target_intervals", "versions"), _TEXTS
+        ("clustering_columns", "dimensions", "intervals", "measures", "source_tables", "target_intervals", "versions"),
+        _TEXTS,
     ),
     **dict.fromkeys(("context", "plan", "proof"), _ANYTHING),
     "mappings": _MAPPINGS,
+    "parameters": _list_of(_object(type=TEXT, value=OPEN)),
     "spec": _SPEC,
 }
 # Task groups pass the arguments of another operator in these.

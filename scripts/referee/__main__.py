@@ -21,6 +21,7 @@ from emulator_side import emulator_side  # noqa: E402
 from expressions import run_expressions  # noqa: E402
 from jobs import run_jobs  # noqa: E402
 from queries import run_queries  # noqa: E402
+from sql_jobs import run_sql_jobs  # noqa: E402
 from statements import run_statements  # noqa: E402
 from syntax import run_syntax  # noqa: E402
 
@@ -30,6 +31,7 @@ PARTS = {
     "syntax": (run_syntax, ("33",), 1500, 400),
     "statements": (run_statements, ("33",), 700, 140),
     "jobs": (run_jobs, ("27",), 300, 12),
+    "sql-jobs": (run_sql_jobs, ("27",), 120, 10),
     "queries": (run_queries, ("27", "33"), 200, 40),
 }
 

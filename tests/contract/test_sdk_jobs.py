@@ -214,10 +214,36 @@ def test_sdk_wrong_key(vendor) -> None:
 def test_sdk_type_that_is_not_implemented(vendor) -> None:
     """A 501 names the feature in the envelope."""
     with pytest.raises(HttpResponseError) as caught:
-        vendor.client.jobs.create_job(models.CreateSqlJobRequest(query="INSERT INTO t SELECT 1"))
+        vendor.client.jobs.create_job(
+            models.CreateSqlJobRequest(
+                query="INSERT INTO t SELECT * FROM TABLE(EXTERN('{}', '{}', '[]')) PARTITIONED BY DAY",
+                create_table_if_not_exists=True,
+            )
+        )
     assert caught.value.status_code == 501
     assert json.loads(caught.value.response.text()) == {
         "code": "NotImplemented",
-        "message": "The emulator does not implement jobs of type 'sql'.",
-        "target": "type",
+        "message": "The emulator does not implement this SQL: FROM \"TABLE(EXTERN('{}', '{}', '[]'))\" is not "
+        "supported: only tables and subqueries are.",
+        "target": "query",
     }
+
+
+def test_sdk_sql_job(vendor) -> None:
+    """A SQL job is a SqlJobResponse; its target comes from the statement."""
+    query = 'INSERT INTO "t" SELECT "__time", "city" FROM "Koalas Source" WHERE "city" = ? PARTITIONED BY DAY'
+    request = models.CreateSqlJobRequest(
+        query=query,
+        create_table_if_not_exists=True,
+        context={"maxNumTasks": 2},
+        parameters=[models.SqlParameter(type="VARCHAR", value="Oslo")],
+    )
+    job = vendor.call(vendor.client.jobs.create_job, request)
+    assert type(job) is models.SqlJobResponse
+    assert type(job.spec) is models.CreateSqlJobRequest
+    assert (job.query, job.spec.query, job.target.table_name) == (query, query, "t")
+    assert job.context == job.spec.context == {"maxNumTasks": 2}
+    assert [(one.type, one.value) for one in job.spec.parameters] == [("VARCHAR", "Oslo")]
+    assert vendor.call(vendor.client.jobs.describe_job, job.id).execution_status == "completed"
+    kinds = [type(one) for one in vendor.call(vendor.client.jobs.list_jobs).values]
+    assert kinds == [models.SqlJobSummaryResponse, models.BatchJobSummaryResponse]

@@ -104,6 +104,17 @@ def test_job_spec_of_a_day_runs(airflow_db, polaris) -> None:
     assert rows(polaris, "Koalas Long Sessions", "__time", "city") == [("2024-06-01T02:10:00.000Z", "Oslo")]
 
 
+def test_sql_job_of_a_file_runs_twice_with_the_same_rows(airflow_db, polaris) -> None:
+    """A join of the day's sessions with the longest of their city."""
+    for _ in range(2):
+        succeed("koalas_sql_job", "2024-06-02")
+        assert rows(polaris, "Koalas Shares", "__time", "city", "percent_of_longest") == [
+            ("2024-06-01T01:10:00.000Z", "Oslo", 50.0),
+            ("2024-06-01T01:10:00.000Z", "Perth", 100.0),
+            ("2024-06-01T02:10:00.000Z", "Oslo", 100.0),
+        ]
+
+
 def test_rollup_and_then_its_age_in_place_run(airflow_db, polaris) -> None:
     """Hours of two days, then days."""
     succeed("koalas_rollup", "2024-06-02", "2024-06-03")

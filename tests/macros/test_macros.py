@@ -60,7 +60,7 @@ def render(template: str) -> Any:
     return operator.spec["interval"]
 
 
-def test_entry_point_of_the_plugin_loads_the_class_that_holds_the_five_macros():
+def test_entry_point_of_the_plugin_loads_the_class_that_holds_the_six_macros():
     """By default, Airflow doesn't load the plugins of a provider's info, so the entry point must exist."""
     (entry,) = entry_points(group="airflow.plugins", module="airflow_provider_polaris.macros.plugin")
 
@@ -71,6 +71,7 @@ def test_entry_point_of_the_plugin_loads_the_class_that_holds_the_five_macros():
         "floor": macros.floor,
         "shift": macros.shift,
         "aged_window": macros.aged_window,
+        "within": macros.within,
         "split": macros.split,
     }
 
@@ -84,6 +85,10 @@ def test_entry_point_of_the_plugin_loads_the_class_that_holds_the_five_macros():
         (
             "{{ macros.polaris.interval(partition_date, 'PT1H') }}",
             "2024-06-01T07:00:00.000Z/2024-06-01T08:00:00.000Z",
+        ),
+        (
+            "{{ macros.polaris.within(ds, 'P1D', 's.__time') }}",
+            "s.__time >= TIMESTAMP '2024-06-01 00:00:00' AND s.__time < TIMESTAMP '2024-06-02 00:00:00'",
         ),
         ("{{ macros.polaris.floor(partition_date, 'day') }}", "2024-06-01T00:00:00.000Z"),
         ("{{ macros.polaris.floor(partition_date, 'PT6H') }}", "2024-06-01T06:00:00.000Z"),
@@ -187,7 +192,7 @@ def test_aged_windows_of_a_years_days_touch_and_cover_each_month_once():
 
 def test_examples_in_the_docstrings_hold():
     """The documentation of the macros is run."""
-    assert doctest.testmod(macros) == doctest.TestResults(failed=0, attempted=6)
+    assert doctest.testmod(macros) == doctest.TestResults(failed=0, attempted=7)
 
 
 def test_plugin_import_loads_nothing_of_the_package_but_the_macros():

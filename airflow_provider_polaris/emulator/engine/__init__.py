@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.engine.jobs.batch import run_batch
 from airflow_provider_polaris.emulator.engine.jobs.mappings import plan_columns
 from airflow_provider_polaris.emulator.engine.jobs.realtime import add_realtime, hand_over
 from airflow_provider_polaris.emulator.engine.jobs.source import drop_snapshot, take_snapshot
+from airflow_provider_polaris.emulator.engine.jobs.sql_ingestion import new_columns, plan_ingestion, run_sql
 from airflow_provider_polaris.emulator.engine.model import (
     BatchPlan,
     BatchTotals,
@@ -28,6 +29,7 @@ from airflow_provider_polaris.emulator.engine.model import (
     QueryFailed,
     QueryResult,
     Segment,
+    SqlPlan,
     StorageError,
     StoreError,
     TableDef,
@@ -65,6 +67,7 @@ __all__ = [
     "Segment",
     "SqlInvalid",
     "SqlNotSupported",
+    "SqlPlan",
     "StorageError",
     "Store",
     "StoreError",
@@ -80,12 +83,15 @@ __all__ = [
     "expire",
     "find_overlap",
     "hand_over",
+    "new_columns",
     "plan_columns",
+    "plan_ingestion",
     "plan_query",
     "precached",
     "purge",
     "restore_data",
     "run_batch",
     "run_query",
+    "run_sql",
     "take_snapshot",
 ]

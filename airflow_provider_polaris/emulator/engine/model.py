@@ -162,6 +162,29 @@ class BatchPlan:
 
 
 @dataclass(frozen=True)
+class SqlPlan:
+    """
+    A SQL job, ready to run; the other fields are those of :class:`BatchPlan`.
+
+    :param select: The query of the statement, in Druid SQL.
+    :param parameters: Values of its ``?``, in the form of the SQL API.
+    :param clustered_by: Names or numbers of columns.
+    """
+
+    target: str
+    mode: Literal["append", "replace"]
+    select: str
+    partitioned_by: str
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    intervals: tuple[tuple[datetime, datetime], ...] = ()
+    replace_all: bool = False
+    clustered_by: tuple[str | int, ...] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)
+    empty_replace: Literal["wipe", "keep", "fail"] = "wipe"
+    partial_segment: Literal["whole", "part"] = "whole"
+
+
+@dataclass(frozen=True)
 class BatchTotals:
     """
     The totals of a finished batch job.

@@ -18,9 +18,10 @@ from airflow_provider_polaris.emulator.job_specs.delete_restore_drop import (
     prepare_drop,
     prepare_restore,
 )
+from airflow_provider_polaris.emulator.job_specs.sql import prepare_sql
 from airflow_provider_polaris.emulator.job_specs.streaming import prepare_stream
 from airflow_provider_polaris.emulator.job_specs.validated_job import Prepared
-from airflow_provider_polaris.emulator.wire.errors import bad_request, not_implemented
+from airflow_provider_polaris.emulator.wire.errors import bad_request
 
 # DOCUMENTED polaris-sdk 20250425.14.0, JobTypeV2
 JOB_TYPES: Final = ("batch", "delete_data", "drop_table", "restore_data", "streaming", "sql")
@@ -53,6 +54,6 @@ def prepare(
     if job_type == "streaming":
         return prepare_stream(data, catalog)
     if job_type == "sql":
-        raise not_implemented("jobs of type 'sql'", "type")
+        return prepare_sql(data, catalog, tables, assumed)
     words = ", ".join(JOB_TYPES)
     raise bad_request(f"field 'type' has the value {job_type!r}: it must be one of {words}.", "type")

@@ -37,8 +37,7 @@ class ActiveJobs:
 
     def _index_new_jobs(self) -> None:
         for job in self.jobs[self._known :]:
-            source = job.source.get("tableName")
-            if source is not None:
+            for source in job.tables_read:
                 self._readers.setdefault(source, []).append(job)
             self._writers.setdefault(job.target_name, []).append(job)
             bounds = [(one.start, one.end, job) for one in rewritten_intervals(job.spec)]

@@ -21,6 +21,7 @@ _COPIED: Mapping[str, tuple[str, ...]] = {
     "delete_data": ("deleteAll", "versions"),
     "drop_table": (),
     "restore_data": ("interval", "versions"),
+    "sql": ("context", "parameters"),
     "streaming": (
         "source",
         "mappings",
@@ -33,6 +34,10 @@ _COPIED: Mapping[str, tuple[str, ...]] = {
         "maxParseExceptions",
     ),
 }
+
+#: Fields of a SQL job's request; its stored specification also has what the statement says.
+#: DOCUMENTED polaris-sdk 20250425.14.0, CreateSqlJobRequest. GUESS: Polaris echoes no other fields.
+_SQL_REQUEST = ("type", "query", "context", "createTableIfNotExists", "parameters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,12 @@ class Job:
         return source
 
     @property
+    def tables_read(self) -> tuple[str, ...]:
+        """Names of the tables that the job reads."""
+        table = self.source.get("tableName")
+        return tuple(self.spec.get("sourceTables", ())) if table is None else (str(table),)
+
+    @property
     def target_name(self) -> str:
         """Name of the target table."""
         return str(self.spec["target"]["tableName"])
@@ -135,7 +146,7 @@ def full(job: Job) -> dict[str, Any]:
     DOCUMENTED polaris-sdk 20250425.14.0, BatchJobResponse and those of the other types: the fields that are copied from
     the specification. GUESS: ``context`` is absent when none was sent.
     """
-    spec = dict(job.spec)
+    spec = {key: value for key, value in job.spec.items() if job.type != "sql" or key in _SQL_REQUEST}
     common = _common(job)
     ending = {key: common.pop(key) for key in ("target", "type", "completedTimestamp", "startedTimestamp")}
     return {
@@ -157,8 +168,14 @@ def _common(job: Job) -> dict[str, Any]:
         "id": job.id,
         "lastModifiedBy": dict(job.modified_by),
         "lastUpdatedTimestamp": rfc3339(job.updated),
-        "target": dict(job.spec["target"]),
+        "target": _target(job),
         "type": job.type,
         "completedTimestamp": rfc3339(job.completed),
         "startedTimestamp": rfc3339(job.started),
     }
+
+
+def _target(job: Job) -> dict[str, Any]:
+    """GUESS: Polaris shows no intervals of a SQL job, whose request has none."""
+    target = dict(job.spec["target"])
+    return {**target, "intervals": []} if job.type == "sql" else target

@@ -175,7 +175,7 @@ class JobRegistry(DueJobs):
 
     def has_active_jobs(self, table: str) -> bool:
         """Return whether an active job reads or writes a table."""
-        return any(table in (job.target_name, job.source.get("tableName")) for job in self._unfinished())
+        return any(table in (job.target_name, *job.tables_read) for job in self._unfinished())
 
     def _unfinished(self) -> list[Job]:
         with self._state:

@@ -24,12 +24,17 @@ from airflow_provider_polaris.emulator.engine import (
     Tables,
     delete_data,
     drop_table,
+    new_columns,
     plan_columns,
+    plan_ingestion,
     restore_data,
     run_batch,
+    run_sql,
     take_snapshot,
 )
 from airflow_provider_polaris.emulator.job_specs.batch import partitioning_of, plan_of
+from airflow_provider_polaris.emulator.job_specs.normalized_spec import COUNT_COLUMN
+from airflow_provider_polaris.emulator.job_specs.sql import sql_plan
 from airflow_provider_polaris.emulator.job_specs.validated_job import Prepared
 from airflow_provider_polaris.emulator.jobs.job import OK, Job
 from airflow_provider_polaris.emulator.wire.identifiers import new_job_id
@@ -94,6 +99,8 @@ def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog,
     :raises ApiError: 400 for an invalid column.
     """
     spec = prepared.spec
+    if spec["type"] == "sql":
+        return _create_sql_target(spec, user, catalog, tables)
     columns: tuple[Column, ...] = ()
     try:
         if spec["type"] == "batch":
@@ -111,6 +118,30 @@ def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog,
         columns=columns,
         measures=frozenset(measures),
         clustering_columns=spec.get("clusteringColumns", ()),
+        user=user,
+    )
+
+
+def _create_sql_target(spec: Mapping[str, Any], user: Mapping[str, Any], catalog: Catalog, tables: Tables) -> TableDef:
+    """
+    Create the table that a SQL job writes to.
+
+    DOCUMENTED https://docs.imply.io/polaris/sql-ingestion-reference: it has a column ``__count``, which is null unless
+    the statement writes it. GUESS: only if the statement groups rows, which makes an aggregate table.
+    """
+    found = plan_ingestion(sql_plan(spec), tables)
+    columns = new_columns(found)
+    measures = found.measures
+    if found.groups:
+        measures |= {COUNT_COLUMN}
+        if all(column.name != COUNT_COLUMN for column in columns):
+            columns = (*columns, Column(COUNT_COLUMN, "long"))
+    return catalog.create_for_job(
+        spec["target"]["tableName"],
+        partitioning=spec["partitionedBy"],
+        columns=columns,
+        measures=measures if found.groups else frozenset(),
+        clustering_columns=(),
         user=user,
     )
 
@@ -139,12 +170,17 @@ def run_job(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> Bat
     :param assumed: The assumptions.
     :param tables: The engine's tables.
     :param store: The database.
-    :return: The totals of a batch job; for other jobs the number of segments that they deleted or restored.
+    :return: The totals of an ingestion job; for other jobs the number of segments that they deleted or restored.
     :raises JobFault: The job failed; the transaction must be rolled back.
     """
     try:
         if job.type == "batch":
             return _run_batch(job, assumed, tables, store)
+        if job.type == "sql":
+            plan = replace(
+                sql_plan(job.spec), empty_replace=assumed.empty_replace, partial_segment=assumed.partial_segment
+            )
+            return run_sql(plan, tables, store)
         if job.type == "delete_data":
             return _delete(job, assumed, tables)
         if job.type == "restore_data":

@@ -16,7 +16,7 @@ from airflow_provider_polaris.emulator.wire.errors import bad_request
 _FIELD: Final = "desiredExecutionStatus"
 
 
-_INGESTIONS: Final = ("batch", "streaming")
+_INGESTIONS: Final = ("batch", "sql", "streaming")
 
 
 def check_desired(job: Job, desired: str) -> None:
@@ -37,7 +37,7 @@ def check_desired(job: Job, desired: str) -> None:
         raise bad_request(f"job {job.id!r} is {job.status!r} and can no longer be {desired!r}.", _FIELD)
     if job.type not in _INGESTIONS:
         raise bad_request(f"job {job.id!r} is of type {job.type!r}: it can't be updated.", _FIELD)
-    if job.type == "batch" and (desired == "suspended" or (desired == "running" and job.desired != "running")):
+    if job.type != "streaming" and (desired == "suspended" or (desired == "running" and job.desired != "running")):
         raise bad_request(
             f"job {job.id!r} is of type {job.type!r}: only streaming jobs can be suspended and resumed.", _FIELD
         )

@@ -49,7 +49,7 @@ def job_page(
         site,
         job=job,
         known_tables=known_tables,
-        has_progress=job.type == "batch" and not job.is_terminal,
+        has_progress=job.type in ("batch", "sql") and not job.is_terminal,
         percent=round(fraction * 100),
         message=job.health.get("message") or log.get("message") or "",
         end_note=_end_note(job, progression),

@@ -102,7 +102,7 @@ def jobs_page(
         note=f"{first + 1:,} to {first + len(shown):,}, the newest first." if pages > 1 else None,
         tables=sorted(tables),
         statuses=[("", "any"), ("active", "not ended"), *((word, word) for word in EXECUTION_STATUSES)],
-        types=[("", "any"), *((word, kind_of(word)) for word in JOB_TYPES if word != "sql")],
+        types=[("", "any"), *((word, kind_of(word)) for word in JOB_TYPES)],
         refreshes=any(not job.is_terminal for job in jobs),
     )
 

@@ -70,10 +70,10 @@ def describe_job_progress(job_id: str, emulator: TheEmulator, _: TheUser) -> dic
     """
     Return the progress of a job. The progress reveals the status, so the call counts as a poll.
 
-    DOCUMENTED polaris-sdk 20250425.14.0: 400 for a job type without progress. GUESS: all but batch jobs.
+    DOCUMENTED polaris-sdk 20250425.14.0: 400 for a job type without progress. GUESS: all but batch and sql jobs.
     """
     kind = emulator.jobs.get_for_reply(job_id, counts=False).type
-    if kind != "batch":
+    if kind not in ("batch", "sql"):
         raise bad_request(f"job {job_id!r} is of type {kind!r}, which has no progress.")
     return {"overallProgress": emulator.jobs.fraction(emulator.jobs.get_for_reply(job_id))}
 

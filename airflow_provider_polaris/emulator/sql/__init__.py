@@ -8,6 +8,7 @@ Performs no I/O. SQL that could give a wrong value raises :class:`SqlNotSupporte
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.translation.expressions import translate_expression, translate_filter
+from airflow_provider_polaris.emulator.sql.translation.ingestion import Ingestion, translate_ingestion
 from airflow_provider_polaris.emulator.sql.translation.query import translate_query
 from airflow_provider_polaris.emulator.sql.values.types import (
     Column,
@@ -21,11 +22,13 @@ from airflow_provider_polaris.emulator.sql.values.types import (
 __all__ = [
     "Column",
     "Expression",
+    "Ingestion",
     "Query",
     "SqlInvalid",
     "SqlNotSupported",
     "TableRelation",
     "translate_expression",
     "translate_filter",
+    "translate_ingestion",
     "translate_query",
 ]

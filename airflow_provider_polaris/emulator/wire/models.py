@@ -145,6 +145,24 @@ class BatchJob(WireModel):
     desired_execution_status: str | None = None
 
 
+class SqlParameter(WireModel):
+    """One parameter of a query."""
+
+    type: str
+    value: Any = None
+
+
+class SqlJob(WireModel):
+    """A SQL-based ingestion job."""
+
+    type: Literal["sql"] = "sql"
+    query: str = Field(min_length=1)
+    context: dict[str, Any] | None = None
+    create_table_if_not_exists: bool = False
+    parameters: list[SqlParameter] = Field(default_factory=list)
+    desired_execution_status: str | None = None
+
+
 class DeleteDataJob(WireModel):
     """A job that deletes data of a table."""
 
@@ -268,13 +286,6 @@ class Table(WireModel):
     precached_data_size_bytes: Any = None
     total_data_size_bytes: Any = None
     total_rows: Any = None
-
-
-class SqlParameter(WireModel):
-    """One parameter of a query."""
-
-    type: str
-    value: Any = None
 
 
 class Sql(WireModel):

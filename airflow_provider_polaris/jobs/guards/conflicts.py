@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.sql.expressions import read_expression
+from airflow_provider_polaris.jobs.sql.ingestion.statement import described_statement
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -39,6 +40,9 @@ def written_intervals(job: Mapping[str, Any], *, is_whole: bool) -> tuple[Interv
             return tuple(Interval.parse(text) for text in state.target_intervals)
         if not is_whole:
             return None
+        statement = described_statement(job)
+        if statement is not None and statement.intervals:
+            return statement.intervals
         if state.ingestion_mode == "append" and state.source_interval and not _moves_time(job):
             return (Interval.parse(state.source_interval),)
     except PolarisSpecError:

@@ -96,11 +96,18 @@ def read_expression(expression: str) -> Reading | None:
     :param expression: A mapping's or filter's text.
     :return: None if the expression cannot be parsed.
     """
+    tree = parse_sql(expression)
+    return None if tree is None else read_tree(tree)
+
+
+def read_tree(tree: Any) -> Reading:
+    """
+    Analyze the syntax tree of an expression.
+
+    :param tree: The tree by sqlglot, not a part of another one.
+    """
     from sqlglot import exp
 
-    tree = parse_sql(expression)
-    if tree is None:
-        return None
     calls = list(calls_of(tree))
     return Reading(
         aggregates=tuple(dict.fromkeys(name for name, node in calls if name in AGGREGATES and _aggregates_rows(node))),

@@ -86,6 +86,19 @@ def parse_sql(expression: str) -> Any:
         return None
 
 
+def parse_query(select: str) -> Any:
+    """Return the syntax tree of a query; None if it cannot be parsed."""
+    import sqlglot
+
+    if len(select) > LONGEST_EXPRESSION:
+        return None
+    dialect = druid_dialect()
+    try:
+        return sqlglot.parse_one(select, read=dialect)
+    except Exception:
+        return None  # as in parse_sql
+
+
 def why_no_expression(text: str) -> tuple[str, int | None] | None:
     """
     Return why a text is not one SQL expression, and the index of the error, if known.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, ColumnMapping, SqlJobSpec, parse_spec
@@ -18,17 +17,13 @@ from airflow_provider_polaris.jobs.spec.sources import TableSource
 from airflow_provider_polaris.jobs.sql.expressions import find_aggregates
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import find_flaw
-from airflow_provider_polaris.jobs.sql.time_filter import inside, inside_any
+from airflow_provider_polaris.jobs.sql.time_filter import between, inside, inside_any
 from airflow_provider_polaris.jobs.time.granularity import Granularity
-from airflow_provider_polaris.jobs.time.instant import OPEN_START, format_instant
 from airflow_provider_polaris.jobs.time.interval import Interval
 
 #: Granularities with a keyword after PARTITIONED BY; the others are written as TIME_FLOOR.
 #: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
 _WORDS: Final = frozenset({Granularity.HOUR, Granularity.DAY, Granularity.MONTH, Granularity.YEAR, Granularity.ALL})
-
-#: The earliest time that Druid reads in a literal.
-_FIRST_LITERAL: Final = "TIMESTAMP '0001-01-01 00:00:00'"
 
 #: Comment for a job that uses the table's granularity. Source: docs.imply.io/polaris/partitioning.
 _PARTITIONED_AS_BEFORE: Final = "-- PARTITIONED BY the target table's own granularity; DAY if the job creates it"
@@ -129,16 +124,10 @@ def _overwrite(job: BatchJobSpec) -> str | None:
     """Return the ``OVERWRITE`` clause; None without intervals and ``replaceAll``, which is not documented."""
     if job.replace_all:
         return "OVERWRITE ALL"
-    bounds = [_bounds(span) for span in job.target.spans]
+    bounds = [between('"__time"', span) for span in job.target.spans]
     if len(bounds) == 1:
         return f"OVERWRITE WHERE {bounds[0]}"
     return "OVERWRITE WHERE " + "\n  OR ".join(f"({each})" for each in bounds) if bounds else None
-
-
-def _bounds(span: Interval) -> str:
-    # OBSERVED(Druid 27): without a lower bound the interval is aligned with no partitioning, and no literal is earlier.
-    lower = _FIRST_LITERAL if span.start == OPEN_START else _timestamp(span.start)
-    return f'"__time" >= {lower} AND "__time" < {_timestamp(span.end)}'
 
 
 def _terms(job: BatchJobSpec) -> Iterator[str]:
@@ -167,10 +156,6 @@ def _partitioned(word: str) -> str:
     if granularity in _WORDS:
         return f"PARTITIONED BY {granularity.value.upper()}"
     return f"PARTITIONED BY TIME_FLOOR(\"__time\", '{granularity.period}')"
-
-
-def _timestamp(instant: datetime) -> str:
-    return "TIMESTAMP '" + format_instant(instant)[:-1].replace("T", " ").removesuffix(".000") + "'"
 
 
 def _closed(text: str) -> str:

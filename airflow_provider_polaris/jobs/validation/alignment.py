@@ -31,8 +31,15 @@ _MONTHS: Final = {Granularity.MONTH: 1, Granularity.QUARTER: 3, Granularity.YEAR
 
 
 @dataclass(frozen=True, slots=True)
-class _Partition:
-    """A granularity to which intervals must be aligned, and its origin."""
+class Partition:
+    """
+    A granularity to which intervals must be aligned.
+
+    :param granularity: The granularity.
+    :param origin: Where it comes from, for messages.
+    :param is_the_tables_own: Whether the table has it.
+    :param is_default: Whether the job names none and the table is new.
+    """
 
     granularity: Granularity
     origin: str
@@ -61,7 +68,10 @@ def check_alignment(
             f"target.tableName {target.name!r} has a time partitioning that this package does not support. "
             "target.intervals might erase more data than they name. Install a newer version of this package."
         )
-    partitions = _partitions(spec, target, target_known_absent, allow_finer_partitions)
+    partitioned_by = None if spec.partitioned_by is None else Granularity(spec.partitioned_by)
+    partitions = partitions_to_align(
+        partitioned_by, "partitionedBy of the job", target, target_known_absent, allow_finer_partitions
+    )
     rollup = _rollup(spec)
     for partition in partitions:
         if rollup is not None:
@@ -73,18 +83,28 @@ def check_alignment(
             _check_on_rollup(field, text, interval, rollup)
 
 
-def _partitions(
-    spec: BatchJobSpec, target: TableDescription | None, target_known_absent: bool, allow_finer: bool
-) -> list[_Partition]:
-    """Return the partitions to which intervals must be aligned, the coarsest first; empty if none is known."""
-    asked = None
-    if spec.partitioned_by is not None:
-        asked = _Partition(Granularity(spec.partitioned_by), "partitionedBy of the job")
+def partitions_to_align(
+    partitioned_by: Granularity | None,
+    origin: str,
+    target: TableDescription | None,
+    target_known_absent: bool,
+    allow_finer: bool,
+) -> list[Partition]:
+    """
+    Return the partitions to which the intervals of a job must be aligned, the coarsest first; empty if none is known.
+
+    :param partitioned_by: Granularity of the partitions that the job writes; None if it doesn't say.
+    :param origin: What says so, for messages.
+    :param target: Description of the target table, if known.
+    :param target_known_absent: The target does not exist.
+    :param allow_finer: Ignore coarser partitions of the table.
+    """
+    asked = None if partitioned_by is None else Partition(partitioned_by, origin)
     if target is None or target.partitioning is None:
         if asked is None and target_known_absent:
-            return [_Partition(Granularity.DAY, "the default of a new table", is_default=True)]
+            return [Partition(Granularity.DAY, "the default of a new table", is_default=True)]
         return [asked] if asked else []
-    own = _Partition(target.partitioning, f"the partitioning of table {target.name!r}", is_the_tables_own=True)
+    own = Partition(target.partitioning, f"the partitioning of table {target.name!r}", is_the_tables_own=True)
     if asked is None or asked.granularity is own.granularity:
         return [own]
     if own.granularity.is_coarser_than(asked.granularity):
@@ -102,7 +122,7 @@ def _checked_intervals(spec: BatchJobSpec, derived: bool) -> Iterator[tuple[str,
 
 
 def _check_interval(
-    field: str, text: str, interval: Interval, partition: _Partition, spec: BatchJobSpec, hint: str | None
+    field: str, text: str, interval: Interval, partition: Partition, spec: BatchJobSpec, hint: str | None
 ) -> None:
     granularity = partition.granularity
     replaces = spec.ingestion_mode == "replace"
@@ -126,7 +146,7 @@ def _check_interval(
     )
 
 
-def _finer_sentence(interval: Interval, partition: _Partition, spec: BatchJobSpec) -> str:
+def _finer_sentence(interval: Interval, partition: Partition, spec: BatchJobSpec) -> str:
     """Suggest finer partitions to which the interval is aligned: of a new table, or of the job's ``partitionedBy``."""
     if partition.is_default and interval.is_aligned(Granularity.HOUR):
         return f" Or create the new table with partitionedBy {Granularity.HOUR.value!r}."
@@ -204,7 +224,7 @@ def _rollup(spec: BatchJobSpec) -> _Rollup | None:
     return None
 
 
-def _check_rollup(rollup: _Rollup, partition: _Partition) -> None:
+def _check_rollup(rollup: _Rollup, partition: Partition) -> None:
     shown = f"{rollup.shown} rounds time to {rollup.floor.period!r}"
     rule = f"{partition.granularity.value!r} partitions ({partition.origin})"
     if not _divides(rollup, partition.granularity):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_polaris.assets import table_address
+from airflow_provider_polaris.jobs.sql.ingestion.statement import described_statement
 from airflow_provider_polaris.jobs.status.state import WRITING_TYPES
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 from airflow_provider_polaris.runtime.compat import outlet_of
@@ -33,14 +34,14 @@ class TableChange:
     A change of a table.
 
     :param table: Name of the table.
-    :param source: Name of the table that was read; None if there is none.
+    :param sources: Names of the tables that were read.
     :param facts: Facts of the job; None if no job was needed.
     :param intervals: The changed part of the table; empty for all of it, or if unknown.
     :param has_new_rows: Whether rows were written. Then an event is emitted even if the task has no such outlet.
     """
 
     table: str
-    source: str | None
+    sources: tuple[str, ...]
     facts: JobFacts | None
     intervals: tuple[str, ...]
     has_new_rows: bool
@@ -58,18 +59,25 @@ class TableChange:
             return None
         # A deletion emits an event only if the table is an outlet of the task.
         has_new_rows = state.type in WRITING_TYPES and state.status == "completed"
-        return cls(state.target_table, state.source_table, facts, tuple(facts["intervals"] or ()), has_new_rows)
+        intervals = tuple(facts["intervals"] or ())
+        return cls(state.target_table, _sources(state.source_table, state.body), facts, intervals, has_new_rows)
 
     @classmethod
-    def without_job(cls, spec: Mapping[str, Any]) -> TableChange:
+    def without_job(cls, spec: Mapping[str, Any]) -> TableChange | None:
         """
-        Return the change for a batch job that was not needed.
+        Return the change for a batch or SQL job that was not needed.
 
         :param spec: Spec of the job.
+        :return: None if the table is not known.
         """
+        if spec["type"] == "sql":
+            statement = described_statement(spec)
+            if statement is None:
+                return None
+            return cls(statement.target, _sources(None, spec), None, tuple(map(str, statement.intervals)), True)
         target = spec["target"]
         intervals = tuple(target.get("intervals") or ())
-        return cls(target["tableName"], spec["source"].get("tableName"), None, intervals, True)
+        return cls(target["tableName"], _sources(spec["source"].get("tableName"), spec), None, intervals, True)
 
     def describe(self, partition_key: str | None) -> dict[str, Any]:
         """
@@ -105,8 +113,8 @@ def emit_asset_event(
     if change is None:
         return
     try:
-        if change.source is not None:
-            _add_inlet(operator, _uri(change.source, settings))
+        for source in change.sources:
+            _add_inlet(operator, _uri(source, settings))
         key = _partition_key(context)
         asset = _add_event(operator, context, _uri(change.table, settings), change, key)
         was_cleared = TaskIdentity.from_context(context, operator.retries).was_cleared
@@ -138,6 +146,14 @@ def _add_event(operator: BaseOperator, context: Context, uri: str, change: Table
     operator.outlets = [*operator.outlets, outlet]
     events[asset].extra.update(extra)
     return asset
+
+
+def _sources(table: str | None, job: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tables that a job reads: its source, or those of its statement."""
+    if table is not None:
+        return (table,)
+    statement = described_statement(job)
+    return statement.selection.tables if statement is not None and statement.selection is not None else ()
 
 
 def _uri_of(outlet: Any, events: Any) -> str | None:

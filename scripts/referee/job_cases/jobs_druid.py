@@ -58,6 +58,10 @@ class JobsOnDruid:
         assert statement is not None
         return self._run(spec["target"]["tableName"], statement)
 
+    def run_statement(self, table: str, statement: str, context: Mapping[str, Any]) -> JobOutcome:
+        """Run an ingestion statement into a table."""
+        return self._run(table, statement, {"maxNumTasks": 2, **context})
+
     def rows(self, sql: str, context: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a SELECT on the broker and return one object per row."""
         body = {"query": sql, "resultFormat": "object", "context": dict(context or {})}
@@ -68,10 +72,10 @@ class JobsOnDruid:
         for table in sorted(self._tables):
             self._druid.drop(table)
 
-    def _run(self, table: str, statement: str) -> JobOutcome:
+    def _run(self, table: str, statement: str, context: Mapping[str, Any] = WRITING) -> JobOutcome:
         for _ in range(ATTEMPTS):
             try:
-                task = self._start(statement)
+                task = self._start(statement, context)
             except DruidError as error:
                 return self._outcome(table, "refused", error.message)
             status = self._wait(task)
@@ -85,8 +89,8 @@ class JobsOnDruid:
                 return self._outcome(table, CODES.get(code, code), message)
         raise DruidError(504, f"{ATTEMPTS} tasks stood still: {statement}")
 
-    def _start(self, statement: str) -> str:
-        body = {"query": statement, "context": WRITING}
+    def _start(self, statement: str, context: Mapping[str, Any]) -> str:
+        body = {"query": statement, "context": context}
         return str(call(f"{self._druid.broker}/druid/v2/sql/task", body)["taskId"])
 
     def _wait(self, task: str) -> str:

@@ -147,7 +147,11 @@ def test_partitioning_that_can_not_be_derived_is_asked_for() -> None:
     [
         ("INSERT INTO t SELECT a FROM u UNION ALL SELECT a FROM v PARTITIONED BY DAY", True),
         ("INSERT INTO t SELECT a FROM u union\n all SELECT a FROM v PARTITIONED BY DAY", True),
-        ("INSERT INTO t SELECT * FROM (SELECT a FROM u UNION ALL SELECT a FROM v) PARTITIONED BY DAY", False),
+        ("INSERT INTO t SELECT * FROM (SELECT a FROM u UNION ALL SELECT a FROM v) PARTITIONED BY DAY", True),
+        (
+            "INSERT INTO t SELECT a FROM (SELECT a FROM u UNION ALL SELECT a FROM v) GROUP BY 1 PARTITIONED BY DAY",
+            False,
+        ),
         ("INSERT INTO t SELECT 'a UNION ALL b' AS x FROM u PARTITIONED BY DAY", False),
         ('INSERT INTO t SELECT "union" FROM u -- UNION ALL\nPARTITIONED BY DAY', False),
         ("INSERT INTO t SELECT ')' AS x FROM u UNION ALL SELECT '(' FROM v PARTITIONED BY DAY", True),
@@ -155,15 +159,16 @@ def test_partitioning_that_can_not_be_derived_is_asked_for() -> None:
     ],
 )
 def test_union_at_the_top_is_refused(statement: str, refused: bool) -> None:
-    """Druid 27 made two tasks of it under one id; in brackets, strings and comments it is harmless."""
+    """Druid 27 made two tasks of it under one id, also of one in brackets; in strings and comments it is harmless."""
     if not refused:
         refuse_union(statement)
         return
     with pytest.raises(PolarisSpecError) as caught:
         refuse_union(statement)
     assert str(caught.value) == (
-        "the job's SQL has a UNION at its top level, of which Druid makes several tasks under one id and may run only "
-        "the first: submit one job for each branch."
+        "the job's SQL has a UNION of which Druid may make several tasks under one id and run only the first: submit "
+        "one "
+        "job for each branch. Newer versions than 27 also run a UNION inside a SELECT with WHERE, GROUP BY or a join."
     )
 
 

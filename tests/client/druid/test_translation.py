@@ -76,6 +76,18 @@ def test_job_of_this_package_is_described_by_its_own_spec() -> None:
     assert JobState.from_wire(job).seconds == 1.5
 
 
+def test_sql_job_of_this_package_writes_the_table_of_its_task() -> None:
+    """Its spec has no target; the intervals are those of its statement, in the zone of its context."""
+    query = (
+        "REPLACE INTO hourly OVERWRITE WHERE __time >= TIMESTAMP '2024-06-01' AND __time < TIMESTAMP '2024-06-02' "
+        "SELECT * FROM raw PARTITIONED BY DAY"
+    )
+    context = {"airflow": "m1", "sqlTimeZone": "UTC", "airflowSpec": {"type": "sql", "query": query}}
+    job = describe({"sqlQuery": query, "sqlQueryContext": context}, {**STATUS, "dataSource": "hourly"}, {})
+    assert JobState.from_wire(job).target_table == "hourly"
+    assert written_intervals(job, is_whole=True) == (Interval.parse("2024-06-01/2024-06-02"),)
+
+
 def test_job_of_another_client_is_described_by_its_task() -> None:
     """Its table, intervals and SQL are known, so it counts among the conflicts."""
     destination = {"dataSource": "hourly", "replaceTimeChunks": ["2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"]}

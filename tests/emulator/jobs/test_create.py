@@ -224,8 +224,6 @@ def test_job_with_sql_that_does_not_parse_is_refused(shared_koalas) -> None:
 @pytest.mark.parametrize(
     ("body", "message", "target"),
     [
-        ({"type": "sql", "query": "INSERT"}, "The emulator does not implement jobs of type 'sql'.", "type"),
-        ({"query": "INSERT"}, "The emulator does not implement jobs of type 'sql'.", "type"),
         (
             {"type": "batch", "source": {"type": "s3"}, "target": T},
             "The emulator does not implement sources of type 's3'.",

@@ -53,6 +53,7 @@ def test_there_are_classes_to_look_at() -> None:
         "PolarisJobOperator",
         "PolarisJobSensor",
         "PolarisRestoreDataOperator",
+        "PolarisSqlJobOperator",
         "PolarisTableToTableOperator",
     }
 

@@ -97,7 +97,8 @@ def describe(task: Mapping[str, Any], status: Mapping[str, Any], report: Mapping
     )
     kind = str(whole.get("type"))
     job = {**summarize(status, kind=kind), "spec": whole, "query": task.get("sqlQuery")}
-    job["target"] = whole.get("target")
+    # The spec of a SQL job has no target; the task's data source is its table.
+    job["target"] = whole.get("target") or job.get("target")
     health: dict[str, Any] = {"status": "ok"}
     if job["executionStatus"] in ("failed", "canceled"):
         code, message = error_of(report, status.get("errorMsg"))

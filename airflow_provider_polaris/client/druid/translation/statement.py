@@ -7,7 +7,6 @@ The SQL is that of :func:`~airflow_provider_polaris.jobs.sql.statement.job_state
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,7 +15,9 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, SqlJobSpec, parse_spec
 from airflow_provider_polaris.jobs.spec.sources import TableSource
 from airflow_provider_polaris.jobs.sql.expressions import find_aggregates
-from airflow_provider_polaris.jobs.sql.parsing import druid_dialect
+from airflow_provider_polaris.jobs.sql.ingestion.frame import split_statement
+from airflow_provider_polaris.jobs.sql.ingestion.unions import may_split
+from airflow_provider_polaris.jobs.sql.ingestion.words import split_words
 from airflow_provider_polaris.jobs.sql.statement import job_statement
 
 #: Key of the task's context that holds the job spec, without its context. A description returns the spec from it.
@@ -31,8 +32,6 @@ _OWN_KEYS: Final = frozenset({SPEC_KEY, "sqlQueryId", "queryId"})
 _ROLLUP_CONTEXT: Final = {"finalizeAggregations": False, "groupByEnableMultiValueUnnesting": False}
 
 _COUNT: Final = {"columnName": "__count", "expression": "COUNT(*)", "isAggregation": True}
-
-_UNION: Final = re.compile(r"\bUNION\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -124,30 +123,26 @@ def refuse_union(statement: str) -> None:
     """
     Refuse a statement of which Druid may make several tasks under one id.
 
-    OBSERVED(Druid 27): ``INSERT ... UNION ALL ...`` at the top level became one task for each branch; the second was
-    refused because the id existed, so only the rows of the first were written. A union in brackets becomes one task.
+    OBSERVED(Druid 27): ``INSERT ... UNION ALL ...`` became one task for each branch; the second was refused because the
+    id existed, so only the rows of the first were written. So did a union in a subquery of a SELECT that changes
+    nothing.
 
     :param statement: The SQL of the job.
-    :raises PolarisSpecError: It has a UNION outside of all brackets.
+    :raises PolarisSpecError: It has such a UNION, or a UNION that can't be read.
     """
-    if not _UNION.search(statement):
+    if not any(word.is_keyword("UNION") for word in split_words(statement)):
         return
-    from sqlglot.errors import SqlglotError
-
     try:
-        tokens = druid_dialect()().tokenize(statement)
-    except SqlglotError:
-        words = ["UNION"]  # what can't be read is refused, too
-    else:
-        depth, words = 0, []
-        for token in tokens:
-            depth += {"(": 1, ")": -1}.get(token.text, 0) if token.token_type.name in ("L_PAREN", "R_PAREN") else 0
-            if depth == 0 and token.token_type.name == "UNION":
-                words.append(token.text.upper())
-    if words:
+        may_be_several = may_split(split_statement(statement).select_text)
+    except PolarisSpecError:
+        may_be_several = True
+    if may_be_several:
         raise PolarisSpecError(
-            "the job's SQL has a UNION at its top level, of which Druid makes several tasks under one id and may run "
-            "only the first: submit one job for each branch."
+            "the job's SQL has a UNION of which Druid may make several tasks under one id and run only the first: "
+            "submit "
+            "one job for each branch. Newer versions than 27 also run a UNION inside a SELECT with WHERE, GROUP BY "
+            "or a "
+            "join."
         )
 
 

@@ -56,28 +56,37 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
         if source.multi_value:
             outputs = translate_mappings(plan, tables, source.multi_value)
             filter_sql = translate_job_filter(plan, tables, outputs, source.multi_value)
-        target = _prepare(target, outputs, tables)
+        target = prepare_target(target, outputs, tables)
         granularity = plan.partitioned_by or target.definition.partitioning or DEFAULT_PARTITIONING
-        select = _select_sql(plan, source, outputs, filter_sql, target)
+        select = select_sql(plan, source, outputs, filter_sql, target)
         processed = source.parsed
         if processed is None and any(output.is_aggregation for output in outputs):
             where = f" WHERE {filter_sql}" if filter_sql else ""
             ((processed,),) = store.execute(f"SELECT count(*) FROM ({source.relation_sql}) AS source{where}")
-        persisted = _insert(plan, outputs, select, segment_number_sql(granularity, load, "o_time"), target, store)
+        persisted = insert_rows(plan, outputs, select, segment_number_sql(granularity, load, "o_time"), target, store)
         close_source(plan, tables)
         if processed is None:
             processed = persisted
-        is_empty_replace = not persisted and plan.mode == "replace"
-        fails = plan.context.get("failOnEmptyInsert") in (True, "true")
-        if not persisted and (fails or (is_empty_replace and plan.empty_replace == "fail")):
-            raise JobFault("no_rows_ingested", f"the job produced no rows for table {plan.target!r}.")
-        if not (is_empty_replace and plan.empty_replace == "keep"):
-            SegmentPublisher(load, granularity, target, persisted).publish(plan, tables)
+        publish_rows(plan, SegmentPublisher(load, granularity, target, persisted), tables)
     size = source.size_bytes if source.size_bytes is not None else round(processed * source.row_bytes)
     return BatchTotals(processed, persisted, source.skipped, size)
 
 
-def _prepare(target: StoredTable, outputs: Sequence[Output], tables: Tables) -> StoredTable:
+def publish_rows(plan: BatchPlan, publisher: SegmentPublisher, tables: Tables) -> None:
+    """
+    Publish the rows of a job, or do with a job without rows what its plan says.
+
+    :raises JobFault: ``no_rows_ingested``, and those of :meth:`SegmentPublisher.publish`.
+    """
+    is_empty_replace = not publisher.rows and plan.mode == "replace"
+    fails = plan.context.get("failOnEmptyInsert") in (True, "true")
+    if not publisher.rows and (fails or (is_empty_replace and plan.empty_replace == "fail")):
+        raise JobFault("no_rows_ingested", f"the job produced no rows for table {plan.target!r}.")
+    if not (is_empty_replace and plan.empty_replace == "keep"):
+        publisher.publish(plan, tables)
+
+
+def prepare_target(target: StoredTable, outputs: Sequence[Output], tables: Tables) -> StoredTable:
     """Create the missing columns of the target."""
     known = {column.name: column for column in target.columns}
     missing = []
@@ -108,7 +117,7 @@ def _prepare(target: StoredTable, outputs: Sequence[Output], tables: Tables) -> 
     return tables.add_columns(target, (), changing) if changing else target
 
 
-def _select_sql(
+def select_sql(
     plan: BatchPlan, source: Source, outputs: Sequence[Output], filter_sql: str | None, target: StoredTable
 ) -> str:
     """
@@ -159,7 +168,7 @@ def _alias(position: int) -> str:
     return f"o{position}" if position else "o_time"
 
 
-def _insert(
+def insert_rows(
     plan: BatchPlan,
     outputs: Sequence[Output],
     select: str,
@@ -167,6 +176,7 @@ def _insert(
     target: StoredTable,
     store: Store,
 ) -> int:
+    """Insert the rows of a SELECT, with the number of their segment, and return how many there are."""
     names = [output.column for output in outputs]
     order = []
     for column in plan.clustering_columns:

@@ -85,20 +85,20 @@ def translate_query(
         raise SqlInvalid(f"a query begins with SELECT or WITH, this is {describe(node)}")
     node = without_outer_select(node) if native else node
     try:
-        derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
+        derived = Queries(table, bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     check_equal_names(derived.fields)
     return Query(derived.sql, tuple(Column(field.name, field.type) for field in derived.fields))
 
 
-def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:
+def bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:
     """Assign each ``?`` its value; a placeholder's name is its position in the text."""
     places = sorted({str(found.this) for found in node.find_all(exp.Placeholder)}, key=int)
     return {place: literals.parameter(given) for place, given in zip(places, parameters, strict=False)}
 
 
-class _Queries:
+class Queries:
     """Translates the SELECTs of one query."""
 
     def __init__(

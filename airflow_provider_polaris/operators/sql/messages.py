@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of the guards of a SQL job; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.operators.guards.messages import GuardMessages, format_intervals, override_hint
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage
+    from airflow_provider_polaris.jobs.sql.ingestion.statement import IngestionStatement
+    from airflow_provider_polaris.jobs.tables.storage_policy import StoragePolicy
+    from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.operators.guards.options import GuardOptions
+
+
+class StatementMessages:
+    """
+    Builds the guard errors for one statement.
+
+    :param statement: What the statement says.
+    """
+
+    def __init__(self, statement: IngestionStatement) -> None:
+        self._target = statement.target
+        self._spans = statement.intervals
+        self._shared = GuardMessages(source="", target=statement.target, spans=statement.intervals, has_filter=False)
+
+    @property
+    def nothing_found(self) -> str:
+        """The sentence that the SELECT returns no rows."""
+        return f"the SELECT of sql returns no rows in {format_intervals(self._spans)}."
+
+    def empty(self) -> PolarisGuardError:
+        """Return the error for a job that would find no rows."""
+        return PolarisGuardError(
+            f"{self.nothing_found} The job could empty that part of table {self._target!r}, so nothing was submitted. "
+            "Check that its tables were loaded, that their old data was not deleted, and that its conditions fit. If "
+            "the "
+            "result is meant to be empty, run the task with on_empty_source='skip', which leaves the target as it "
+            "is, or "
+            f"{override_hint('on_empty_source')}."
+        )
+
+    def shrunk(self, found: Shrinkage) -> PolarisGuardError:
+        """Return the error for a job that would replace rows that its SELECT no longer returns."""
+        parts = []
+        if found.emptied:
+            parts.append(f"{format_intervals(found.emptied)} has rows there and none in the result of sql")
+        if found.fewer:
+            parts.append(
+                f"{format_intervals(found.fewer)} has {found.fewer_there:,} there and {found.fewer_here:,} in the "
+                f"result "
+                "of sql"
+            )
+        if found.collateral:
+            parts.append(
+                f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
+                f"which "
+                "the service may replace as a whole, and the result of sql doesn't fill it again"
+            )
+        return PolarisGuardError(
+            f"the job would replace rows of table {self._target!r} that it can't reproduce: {'; '.join(parts)}. "
+            f"Nothing "
+            "was submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table "
+            "has "
+            "the only remaining copy: don't run this task again for that time. To replace the rows anyway, "
+            f"{override_hint('on_shrink')}."
+        )
+
+    def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
+        """Return the error for a job whose rows would be dropped immediately."""
+        return self._shared.dropped(policy, lost, now)
+
+
+def describe_statement_guards(
+    options: GuardOptions, statement: IngestionStatement, sources: Sequence[str]
+) -> list[str]:
+    """
+    Return the checks of the guards of a SQL job, one line each.
+
+    :param options: Parsed guard arguments.
+    :param statement: What the statement says.
+    :param sources: The tables that it reads.
+    """
+    conflict = {
+        "wait": "wait for other jobs that work on the same partitions",
+        "fail": "fail if another job works on the same partitions",
+    }[options.on_conflict]
+    lines = [f"wait until {', '.join(map(repr, sources))} can be read, 10 minutes at most"] if sources else []
+    lines.append(f"{conflict} of {statement.target!r} (on_conflict={options.on_conflict!r})")
+    if options.on_retention == "fail":
+        lines.append(
+            f"fail if the storage policy of {statement.target!r} would drop what is written (on_retention='fail')"
+        )
+    if not statement.replaces:
+        return [*lines, "count nothing, because the statement is an INSERT"]
+    if not options.counts:
+        return [*lines, "count nothing, because on_empty_source and on_shrink are 'submit'"]
+    empty = {
+        "fail": "fail if there are none",
+        "skip": "be skipped if there are none",
+        "succeed": "succeed without a job if there are none and the target has none either",
+        "submit": "continue if there are none",
+    }[options.on_empty_source]
+    lines.append(f"count the rows of the SELECT, by a query, and {empty} (on_empty_source={options.on_empty_source!r})")
+    if options.on_shrink == "fail":
+        lines.append(
+            f"count the rows of {statement.target!r} that are replaced, by a query, and fail if the SELECT doesn't "
+            "return them (on_shrink='fail')"
+        )
+    return lines

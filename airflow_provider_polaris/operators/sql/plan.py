@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check the statement of a SQL job against its target table."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from airflow_provider_polaris.hooks.tables import find_table
+from airflow_provider_polaris.jobs.validation.statement import StatementFacts, check_statement
+from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeenError
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.operators.sql.arguments import SqlJobArguments
+
+
+def check_job(job: SqlJobArguments, hook: PolarisHook) -> None:
+    """
+    Check a SQL job. Makes one request, for the target table, if the statement replaces or must not create the table.
+
+    :param job: Its arguments.
+    :param hook: The hook.
+    :raises PolarisSpecError: The job would be refused, would fail, or would do harm.
+    """
+    target, is_absent = None, False
+    if job.statement.replaces or not job.create_table_if_not_exists:
+        with suppress(TableNotSeenError):
+            found = find_table(hook, job.statement.target)
+            target, is_absent = (None, True) if found is None else (found.facts, False)
+    facts = StatementFacts(
+        target=target,
+        target_known_absent=is_absent,
+        creates_target=job.create_table_if_not_exists,
+        source_tables=job.source_tables,
+        interval=job.interval,
+        allow_finer_partitions=job.allow_finer_partitions,
+        allow_self_append=job.allow_self_append,
+    )
+    check_statement(job.statement, facts)
