@@ -1,4 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+"""
+What routes need of a request. All are coroutines that never wait for a lock: FastAPI runs a plain function in a thread,
+which takes longer than the function.
+"""
+
 from __future__ import annotations
 
 from typing import Annotated, Any
@@ -10,7 +15,7 @@ from airflow_provider_polaris.emulator.wire.errors import not_found
 from airflow_provider_polaris.emulator.wire.requests import JsonBody, read_json
 
 
-def the_emulator(request: Request) -> Emulator:
+async def the_emulator(request: Request) -> Emulator:
     """
     Return the emulator of a request.
 
@@ -22,7 +27,7 @@ def the_emulator(request: Request) -> Emulator:
     return emulator
 
 
-def the_user(request: Request, project_id: str) -> dict[str, Any]:
+async def the_user(request: Request, project_id: str) -> dict[str, Any]:
     """
     Return the user of a request to the project.
 
@@ -30,7 +35,7 @@ def the_user(request: Request, project_id: str) -> dict[str, Any]:
 
     :raises ApiError: 401, 404.
     """
-    emulator = the_emulator(request)
+    emulator = await the_emulator(request)
     user = emulator.authenticator.authenticate(request.headers.get("authorization"))
     if project_id.lower() != emulator.settings.project_id.lower():
         raise not_found("Project", project_id)
@@ -40,7 +45,8 @@ def the_user(request: Request, project_id: str) -> dict[str, Any]:
 # The user is a parameter, so that credentials are checked before the body is read.
 async def the_body(request: Request, _: Annotated[dict[str, Any], Depends(the_user)]) -> JsonBody:
     """Return the JSON object in the body of a request."""
-    return await read_json(request, the_emulator(request).settings.max_body_bytes)
+    emulator = await the_emulator(request)
+    return await read_json(request, emulator.settings.max_body_bytes)
 
 
 TheEmulator = Annotated[Emulator, Depends(the_emulator)]
