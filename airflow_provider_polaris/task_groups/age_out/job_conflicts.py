@@ -66,14 +66,14 @@ def wait_for_readers(counter: TableCounter, table: str) -> None:
     makers = JobMakers(counter.hook)
     while readers := _readers(counter, table):
         ids = [job.job_id for job in readers]
-        named = f"job{'s' if len(ids) > 1 else ''} {', '.join(map(makers.describe, readers[:5]))}"
+        named = ", ".join(map(makers.describe, readers[:5]))
         if ids != logged:
             logged = ids
-            counter.log.info("Waiting, because table %r is read by %s.", table, named)
+            counter.log.info("Waiting, because table %r is read by job %s.", table, named)
         if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
             waited = (counter.limits.clock.now() - start).total_seconds()
             raise PolarisGuardUnansweredError(
-                f"table {table!r} is still read by {named} after {waited:.0f} s, and "
+                f"table {table!r} is still read by job {named} after {waited:.0f} s, and "
                 "the service deletes nothing from a table that is read. Nothing was deleted. Check that job and "
                 "cancel it if it hangs; a retry of this task waits again."
             )
