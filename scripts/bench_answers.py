@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 _SOMEBODY = {"username": "api-key-pok_vipgj...bjjvyo", "userId": "a52cacf6-3ddc-48e5-8675-2f1c6f3c4a10"}
 _ETERNITY = "-1000-01-01T00:00:00.000Z/5000-01-01T00:00:00.000Z"
 _NEVER = math.inf
+_UPDATED = re.compile(rb'"lastUpdatedTimestamp": "[^"]+"')
 
 
 class Jobs:
@@ -56,6 +58,13 @@ class Jobs:
         for place, number in enumerate(numbers):
             self._ends[number] = begin + seconds * place / count
 
+    def end_some(self, numbers: Sequence[int], begin: float, seconds: float) -> dict[int, float]:
+        """Let these jobs end, evenly over a time, and return when each does; see :meth:`end`."""
+        for number in numbers:
+            self.end(number, 1, begin=begin, seconds=0)
+            begin += seconds / len(numbers)
+        return {number: self._ends[number] for number in numbers}
+
     def ends(self, first: int, count: int) -> list[float]:
         """Return when each of these jobs ends."""
         return self._ends[first : first + count]
@@ -65,16 +74,18 @@ class Jobs:
         return "completed" if self._ends[number] <= now else "running"
 
     def polaris_list(self, query: Mapping[str, Sequence[str]], now: float) -> bytes:
-        """Return one page of summaries; filters by ``executionStatus`` and ``type``, sorts by creation only."""
+        """Return one page of summaries; filters by status and type, sorts by creation or last update."""
         statuses = set(query.get("executionStatus", ())) or {"running", "completed"}
         limit = int(query.get("paginationLimit", ["100"])[0])
         offset = int(query.get("paginationOffset", ["0"])[0])
-        if query.get("sortColumn") != ["created_date_time"]:
-            raise ValueError(f"the list is asked for in another order than that of creation: {query!r}")
         numbers: list[int] = []
         if "batch" in query.get("type", ["batch"]):
             running, completed = "running" in statuses, "completed" in statuses
             numbers = [n for n, end in enumerate(self._ends) if (completed if end <= now else running)]
+        if query.get("sortColumn") == ["last_updated_date_time"]:
+            numbers.sort(key=lambda number: (self._updated(number, now), number))
+        elif query.get("sortColumn") != ["created_date_time"]:
+            raise ValueError(f"the list is asked for in an order that it can't have here: {query!r}")
         if query.get("sortOrder", ["DESC"]) == ["DESC"]:
             numbers.reverse()
         page = numbers[offset : offset + limit]
@@ -85,7 +96,16 @@ class Jobs:
     def polaris_summary(self, number: int, now: float) -> bytes:
         """Return one entry of the list."""
         before, after = self._summaries[number]
+        updated = self._updated(number, now)
+        if updated > -_NEVER:
+            ended = datetime.now(timezone.utc) - timedelta(seconds=now - updated)
+            after = _UPDATED.sub(f'"lastUpdatedTimestamp": "{ended:%Y-%m-%dT%H:%M:%S.%f}712Z"'.encode(), after)
         return before + self.status(number, now).encode() + after
+
+    def _updated(self, number: int, now: float) -> float:
+        """Return when the job ended, as the time of its last update; that of its creation is older than any end."""
+        end = self._ends[number]
+        return end if end <= now else -_NEVER
 
     def polaris_status(self, number: int, now: float) -> bytes:
         """Return the answer of ``/status``."""

@@ -133,6 +133,9 @@ class Service(asyncio.Protocol):
         if path == "/__bench__/end":
             self._jobs.end(first, count, begin=time.monotonic(), seconds=values["seconds"])
             return json.dumps(self._jobs.ends(first, count)).encode()
+        if path == "/__bench__/end_some":
+            numbers = range(first, first + count, int(values["step"]))
+            return json.dumps(self._jobs.end_some(numbers, time.monotonic(), values["seconds"])).encode()
         if path == "/__bench__/ledger":
             return self._ledger.to_json()
         return None

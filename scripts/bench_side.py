@@ -108,21 +108,23 @@ class Waiters:
         self._side = side
         self._tasks: list[asyncio.Task[None]] = []  # a loop holds its tasks weakly
         self._first = 0
+        self._step = 1
         self.waiting = 0
         self.seen = array("d")  #: when each job's event came; 0 while it has not
         self.problems: list[str] = []
         self.longest_block = 0.0
 
-    async def join(self, first: int, count: int, seconds: float) -> None:
+    async def join(self, first: int, count: int, seconds: float, step: int = 1) -> None:
         """
         Begin to wait for jobs; those from before have ended.
 
         :param first: Number of the first job.
         :param count: How many.
         :param seconds: Time over which the waiters come; 0 for all at once.
+        :param step: Take every so manieth job; the others belong to other processes.
         """
         self._tasks.clear()
-        self._first = first
+        self._first, self._step = first, step
         self.seen = array("d", bytes(8 * count))
         self.waiting = count
         begin = time.monotonic()
@@ -134,7 +136,7 @@ class Waiters:
 
     async def _wait(self, place: int) -> None:
         try:
-            async for event in self._side.make(self._first + place).run():
+            async for event in self._side.make(self._first + place * self._step).run():
                 if self.seen[place]:
                     self.problems.append(f"a second event: {event.payload!r}")
                 elif not self._side.is_success(event.payload):

@@ -96,14 +96,20 @@ class Job:
         index = bisect_right(self.changes, now, key=lambda change: change[0])
         return self.changes[index - 1][1] if index else None
 
-    def body(self, status: str) -> dict[str, Any]:
+    def updated(self, now: float) -> float:
+        """Return the time of the last change."""
+        return max((at for at, _ in self.changes if at <= now), default=self.changes[0][0])
+
+    def body(self, status: str, now: float) -> dict[str, Any]:
         """Return the job as a summary."""
+        updated = (START + timedelta(seconds=self.updated(now))).isoformat().replace("+00:00", "Z")
         created = (START + timedelta(seconds=self.changes[0][0])).isoformat().replace("+00:00", "Z")
         return {
             "id": self.id,
             "type": "batch",
             "executionStatus": status,
             "createdTimestamp": created,
+            "lastUpdatedTimestamp": updated,
             "health": {"status": "ok"},
             **self.stated,
         }
@@ -187,7 +193,7 @@ class Polaris:
             if job.progress is None:
                 return answer(400, {"code": "BadArgument", "message": "no progress"})
             return answer(200, {"overallProgress": job.progress(self.clock())})
-        return answer(200, job.body(status))
+        return answer(200, job.body(status, self.clock()))
 
     def _cancel(self, job: Job, status: str) -> Answer:
         self.canceled.append(job.id)
@@ -202,21 +208,26 @@ class Polaris:
         self.before_page(offset)
         statuses = {value for name, value in params if name == "executionStatus"}
         types = {value for name, value in params if name == "type"}
-        assert query["sortColumn"] == "created_date_time"
-        key = (self.clock() - self.lag, self.changed, query["sortOrder"], tuple(sorted(types)), tuple(sorted(statuses)))
+        column = query["sortColumn"]
+        by = (column, query["sortOrder"], tuple(sorted(types)), tuple(sorted(statuses)))
+        key = (self.clock() - self.lag, self.changed, *by)
         if self._list[0] != key:
-            self._list = (key, self._matching(*key[2:], now=key[0]))
+            self._list = (key, self._matching(*by, now=key[0]))
         table = query.get("targetTableName")
         found = self._list[1]
         if table is not None:
             found = [row for row in found if row[0].stated.get("target", {}).get("tableName") == table]
-        rows = [job.body(status) for job, status in found[offset : offset + limit]]
+        rows = [job.body(status, key[0]) for job, status in found[offset : offset + limit]]
         return answer(200, {"values": rows, "moreResultsAvailable": len(found) > offset + limit})
 
-    def _matching(self, order: str, types: Any, statuses: Any, *, now: float) -> list[tuple[Job, str]]:
+    def _matching(self, column: str, order: str, types: Any, statuses: Any, *, now: float) -> list[tuple[Job, str]]:
         jobs = [job for job in self.jobs.values() if job.stated.get("type", "batch") in types]
         found = [(job, status) for job in jobs if (status := job.status(now)) in statuses]
-        return sorted(found, key=lambda one: one[0].changes[0][0], reverse=order == "DESC")
+        at = {
+            "created_date_time": lambda job: job.changes[0][0],
+            "last_updated_date_time": lambda job: job.updated(now),
+        }
+        return sorted(found, key=lambda one: at[column](one[0]), reverse=order == "DESC")
 
     def asked(self, *kinds: str, since: float = 0.0) -> int:
         """Return the number of requests; without kinds, of all."""

@@ -2,12 +2,16 @@
 """
 Poll by lists: with two lists, of active and of ended jobs, one request returns the statuses of 1,000 jobs.
 
+If a project has more active jobs than a poll may read, such as those of ten triggerers, the poll reads the jobs that
+have ended since the previous poll, sorted by their last update. GUESS: the end of a job is an update of it. A job that
+this list lacks is requested in its turn, 50 jobs in a poll.
+
 Runs in the poll thread, uses neither asyncio nor Airflow, and logs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,24 +40,35 @@ ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
 DATE_EVERY: Final = request_budget.OVERLAP
 
 #: Fields that a poll reads from a row. Whole rows are requested only if a waiter needs the whole state.
-_FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
+_FIELDS: Final = ("id", "executionStatus", "createdTimestamp", "lastUpdatedTimestamp")
+
+#: Seconds by which a search goes back before the previous one, because lists may lag and clocks differ.
+_LAG: Final = 300.0
 
 
 def list_jobs(
-    client: IngestionService, statuses: Sequence[str], order: str, most_pages: int, *, whole: bool
+    client: IngestionService,
+    statuses: Sequence[str],
+    order: str,
+    most_pages: int,
+    *,
+    whole: bool,
+    column: str = "created_date_time",
 ) -> Iterator[dict[str, Any]]:
     """
     Yield the rows of a list. A row can shift between pages while jobs end; the next poll finds it.
 
     :param client: Client for the requests.
     :param statuses: Statuses of the jobs.
-    :param order: ``ASC`` or ``DESC``, by the time of creation.
+    :param order: ``ASC`` or ``DESC``.
     :param most_pages: Maximum number of pages, so that the poll keeps its request budget.
     :param whole: Whether to keep all fields of a row.
+    :param column: What the list is sorted by.
     """
     return client.iter_jobs(
         type=_TYPES,
         execution_status=statuses,
+        sort_column=column,
         sort_order=order,
         page_size=request_budget.PAGE_ROWS,
         most_pages=most_pages,
@@ -64,7 +79,15 @@ def list_jobs(
 
 def created_at(row: dict[str, Any]) -> float | None:
     """Return the creation time of a row in epoch seconds; None if it is missing or unreadable."""
-    text = row.get("createdTimestamp")
+    return _instant(row.get("createdTimestamp"))
+
+
+def updated_at(row: dict[str, Any]) -> float | None:
+    """Return the time of a row's last update in epoch seconds; None if it is missing or unreadable."""
+    return _instant(row.get("lastUpdatedTimestamp"))
+
+
+def _instant(text: Any) -> float | None:
     try:
         return parse_instant(text).timestamp() if isinstance(text, str) else None
     except (UnreadableInstantError, OverflowError, ValueError):
@@ -73,6 +96,8 @@ def created_at(row: dict[str, Any]) -> float | None:
 
 class ListPoll(PollRun):
     """A poll of a service that has no request for a set of jobs."""
+
+    _searches_updates = False
 
     def _requests_each(self, jobs: int) -> bool:
         if not request_budget.requests_each_due(jobs, self._poll_state.list_pages or request_budget.pages_of(jobs)):
@@ -84,9 +109,18 @@ class ListPoll(PollRun):
         return WaitersByJob(self._waiters)
 
     def _search(self, wanted: WaitersByJob) -> None:
-        rows = self._find(wanted, self._list(ACTIVE, "ASC", request_budget.most_pages(len(self._waiters))))
+        if not self._poll_state.can_read_active_list():
+            self._search_updates(wanted)
+            return
+        most = request_budget.most_pages(len(self._waiters))
+        longest = request_budget.rows_of(most - 1)
+        rows = self._find(wanted, self._list(ACTIVE, "ASC", most), most=longest)
         self._requests = request_budget.pages_of(rows)
         self._poll_state.record_list_pages(self._requests)
+        if rows >= longest and wanted:
+            self._poll_state.skip_active_list()
+            self._search_updates(wanted)
+            return
         hinted = [group[0] for group in wanted if not group[0].unlisted]
         if hinted and not request_budget.requests_each_missing(len(wanted), self._requests):
             self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
@@ -100,9 +134,33 @@ class ListPoll(PollRun):
             for waiter in group:
                 waiter.misses += 1
 
-    def _list(self, statuses: Sequence[str], order: str, most_pages: int) -> Iterator[dict[str, Any]]:
+    def _search_updates(self, wanted: WaitersByJob) -> None:
+        """Look up the jobs that have ended since the previous search, or since the start of a wait."""
+        self._searches_updates = True
+        state, today = self._poll_state, self._moment.today
+        starts = (waiter.started for group in wanted for waiter in group if not waiter.searched)
+        oldest = min([today if state.updates_until is None else state.updates_until, *starts]) - _LAG
+        most = request_budget.most_update_pages(len(self._waiters))
+        longest = request_budget.rows_of(most)
+        updates = self._list(ENDED, "DESC", most, column="last_updated_date_time")
+        rows = self._find(wanted, updates, oldest=oldest, most=longest, time_of=updated_at)
+        self._requests += request_budget.pages_of(rows)
+        if rows < longest:
+            state.updates_until = today
+        for group in wanted:
+            for waiter in group:
+                waiter.searched = True
+            if any(waiter.failing for waiter in group) and group[0].status is not None:
+                self._record_status(group, group[0].status, None)  # the service answers, and the job has not ended
+
+    def _singles_left(self) -> int:
+        return request_budget.MOST_WITHOUT_LISTS if self._searches_updates else super()._singles_left()
+
+    def _list(
+        self, statuses: Sequence[str], order: str, most_pages: int, column: str = "created_date_time"
+    ) -> Iterator[dict[str, Any]]:
         whole = any(waiter.needs_state for waiter in self._waiters)
-        return list_jobs(self._client, statuses, order, most_pages, whole=whole)
+        return list_jobs(self._client, statuses, order, most_pages, whole=whole, column=column)
 
     def _find(
         self,
@@ -111,6 +169,7 @@ class ListPoll(PollRun):
         *,
         oldest: float | None = None,
         most: int | None = None,
+        time_of: Callable[[dict[str, Any]], float | None] = created_at,
     ) -> int:
         """
         Remove the jobs that a list contains from ``wanted``; stop when all are found.
@@ -126,7 +185,7 @@ class ListPoll(PollRun):
                     break
             if count == most:
                 break
-            if oldest is not None and count % DATE_EVERY == 0 and (created_at(row) or oldest) < oldest:
+            if oldest is not None and count % DATE_EVERY == 0 and (time_of(row) or oldest) < oldest:
                 break
         return count
 

@@ -45,6 +45,9 @@ _FAILURES_IN_A_ROW: Final = 5
 #: Number of polls after which a stored list length is outdated.
 _POLLS_REMEMBERED: Final = 30
 
+#: Number of polls that don't read the list of active jobs after it was too long.
+_POLLS_WITHOUT_ACTIVE_LIST: Final = 30
+
 #: Maximum number of polls that skip lists after lists failed.
 _LONGEST_REST: Final = 32
 
@@ -56,15 +59,27 @@ class PollState:
 
     :param list_pages: Pages of the list of active jobs in the last poll that read it; None if unknown or outdated.
     :param lists_refused: The service rejected the list request as invalid, so it isn't sent again.
+    :param updates_until: Start of the last complete search for recently ended jobs, in epoch seconds; None before it.
     :param progress: Polls the progress of jobs.
     """
 
     list_pages: int | None = None
     lists_refused: bool = False
+    updates_until: float | None = None
     progress: ProgressPoller = field(default_factory=ProgressPoller)
     _polls: int = 0
     _rest: int = 0
     _next_rest: int = 1
+    _without_active_list: int = 0
+
+    def skip_active_list(self) -> None:
+        """Don't read the list of active jobs for some polls, because it is too long."""
+        self._without_active_list = _POLLS_WITHOUT_ACTIVE_LIST
+
+    def can_read_active_list(self) -> bool:
+        """Return whether this poll may read the list of active jobs. Call it once for each poll."""
+        self._without_active_list -= 1
+        return self._without_active_list < 0
 
     def record_list_pages(self, list_pages: int) -> None:
         """Store the length of the list."""
@@ -154,6 +169,10 @@ class PollRun(ABC):
     def _search(self, wanted: WaitersByJob) -> None:
         """Request many jobs at once, record their statuses, and remove those from ``wanted`` that need no more."""
 
+    def _singles_left(self) -> int:
+        """Return how many jobs that the shared answers lack may be requested one by one."""
+        return request_budget.singles_left(self._requests)
+
     def fail(self, error: PolarisError) -> None:
         """
         Record a failure for all waiters that are still due. Waiters with an answer from this poll are not affected.
@@ -234,7 +253,7 @@ class PollRun(ABC):
             self._request_all(wanted, request_budget.MOST_WITHOUT_LISTS)
             return
         self._has_answers = True
-        self._request_all(wanted, request_budget.singles_left(self._requests))
+        self._request_all(wanted, self._singles_left())
         for group in wanted:
             for waiter in group:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now

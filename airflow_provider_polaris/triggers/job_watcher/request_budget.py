@@ -119,6 +119,20 @@ def singles_left(requests_made: int) -> int:
     return min(FEW, max(1, MOST_REQUESTS - requests_made))
 
 
+def most_update_pages(waiting: int) -> int:
+    """
+    Return how many pages of recently ended jobs a poll may read. Most of them may be jobs of nine other triggerers.
+
+    Usually it reads one; it reads many if thousands of jobs end at once.
+
+    >>> [most_update_pages(waiting) for waiting in (6, 1000, 10_000)]
+    [12, 12, 101]
+
+    :param waiting: Number of all waiters.
+    """
+    return max(MOST_REQUESTS, pages_of(10 * waiting))
+
+
 def has_request_for_progress(waiting: int, jobs: int, requests_made: int) -> bool:
     """
     Return whether a poll may also request the progress of a job.

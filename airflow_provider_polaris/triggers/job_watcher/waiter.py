@@ -62,6 +62,7 @@ class Waiter:
         "job_id",
         "misses",
         "needs_state",
+        "searched",
         "started",
         "status",
         "unlisted",
@@ -89,6 +90,8 @@ class Waiter:
         self.created: float | None = None
         #: Number of failed list searches since the job was last found.
         self.misses = 0
+        #: A search for recently ended jobs has gone back to the start of this wait.
+        self.searched = False
         #: The job is active although it is missing from the active list.
         self.unlisted = False
 
