@@ -30,6 +30,7 @@ from airflow_provider_polaris.jobs.sql.statement import job_statement
 AS_DRUID_27: Final = Assumptions(partial_segment="part")
 #: Texts of Druid 27 for what is another matter than the job, and the reason.
 KNOWN: Final = {
+    "null/empty intervals": "Druid 27 fails if its planner finds that the filter leaves no time of the source",
     "interval instead": "Druid 27 joins adjacent empty chunks to one, so that a later append fails or stands still",
     "not found in any table": "Druid has no column of which no segment has a value; a table of Polaris declares it",
 }

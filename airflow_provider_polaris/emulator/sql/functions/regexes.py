@@ -157,7 +157,20 @@ def _refuse(call: Call, construct: str) -> Exception:
     )
 
 
+def contains_string(call: Call) -> Sql:
+    """``CONTAINS_STRING(text, find)``."""
+    return boolean(f"contains({call.characters(0)}, {quote_text(call.constant_text(1))})")
+
+
+def icontains_string(call: Call) -> Sql:
+    """``ICONTAINS_STRING(text, find)``: ignores case, character by character."""
+    find = quote_text(call.constant_text(1))
+    return boolean(f"contains(lower(upper({call.characters(0)})), lower(upper({find})))")
+
+
 FUNCTIONS: Table = {
+    "CONTAINS_STRING": (contains_string, 2, 2),
+    "ICONTAINS_STRING": (icontains_string, 2, 2),
     "REGEXP_LIKE": (regexp_like, 2, 2),
     "REGEXP_EXTRACT": (regexp_extract, 2, 3),
     "REGEXP_REPLACE": (regexp_replace, 3, 3),

@@ -14,12 +14,12 @@ from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import plain_text
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
+from airflow_provider_polaris.emulator.sql.functions.optimizer.left_out_casts import reads_json_of_column
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import (
     TEMPORAL,
     Sql,
-    boolean,
     can_fail,
     failure,
     long,
@@ -71,6 +71,9 @@ def substring(call: Call) -> Sql:
 
     OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL; a start of NULL is 1.
     """
+    if reads_json_of_column(call.nodes[0], call.source):
+        # OBSERVED(Druid 33): it is the whole text there.
+        raise call.refuse("of JSON_VALUE of a column, where Druid leaves it out: write LEFT, RIGHT or REGEXP_EXTRACT")
     text, start = java.in_units(call.characters(0), call.name), call.integer(1)
     constant = call.value(1).constant
     if not isinstance(constant, int) or not 1 <= constant <= _LONGEST:
@@ -185,17 +188,6 @@ def position(call: Call) -> Sql:
     )
 
 
-def contains_string(call: Call) -> Sql:
-    """``CONTAINS_STRING(text, find)``."""
-    return boolean(f"contains({call.characters(0)}, {quote_text(call.constant_text(1))})")
-
-
-def icontains_string(call: Call) -> Sql:
-    """``ICONTAINS_STRING(text, find)``: ignores case, character by character."""
-    find = quote_text(call.constant_text(1))
-    return boolean(f"contains(lower(upper({call.characters(0)})), lower(upper({find})))")
-
-
 def _no_null(call: Call) -> Call:
     """Refuse the literal NULL: it is NULL to Druid, and other functions of the result then fail."""
     if call.value(0).type == "null":
@@ -294,6 +286,4 @@ FUNCTIONS: Table = {
     **dict.fromkeys(("LPAD", "RPAD"), (pad, 2, 3)),
     "STRPOS": (strpos, 2, 2),
     "POSITION": (position, 2, 3),
-    "CONTAINS_STRING": (contains_string, 2, 2),
-    "ICONTAINS_STRING": (icontains_string, 2, 2),
 }

@@ -64,11 +64,20 @@ def check_nullable(node: exp.Expression) -> None:
     name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
     if not isinstance(node, (exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Unnest)) and name not in _OF_NULL:
         return
-    for made in node.find_all(exp.Array):
+    for array in node.find_all(exp.Array):
+        made: Any = array
+        while _passes_on(made.parent):
+            made = made.parent
         function = made.parent
         if isinstance(function, exp.Anonymous) and _is_source(function, made):
             called = str(function.this).upper()
             raise SqlNotSupported(f"function '{called}' of an ARRAY is not supported where NULL has a meaning", called)
+
+
+def _passes_on(node: Any) -> bool:
+    """Whether a node has the value of one of its parts."""
+    is_first_of = isinstance(node, exp.Anonymous) and str(node.this).upper() in ("COALESCE", "NVL", "IFNULL")
+    return is_first_of or isinstance(node, (exp.Paren, exp.If, exp.Case))
 
 
 def _is_source(function: exp.Anonymous, array: exp.Expression) -> bool:

@@ -49,7 +49,7 @@ ROWS = [
         ('LATEST("city")', "oslo", None),
         ('LATEST("n")', 20, None),
         ('EARLIEST("city", 2)', "ro", None),
-        ("EARLIEST_BY(\"city\", TIMESTAMP '2024-06-05 00:00:00')", "oslo", None),
+        ('EARLIEST_BY("city", TIME_SHIFT("__time", \'P1D\', 1))', "rome", None),
         ('LATEST("city") FILTER (WHERE "n" > 20)', "rome", None),
         ('LATEST_BY("city", CASE WHEN "n" = 10 THEN NULL ELSE "__time" END)', "oslo", None),
         ('ANY_VALUE("n")', 10, None),

@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from airflow_provider_polaris.emulator.sql import Column, TableRelation, translate_query
+from airflow_provider_polaris.emulator.sql import Column, SqlNotSupported, TableRelation, translate_query
 
 BIG = 9007199254740993
 FINITE, LARGE = 1.7976931348623157e308, (8923076923076923.0, 123076923076923.0)
+WHOLE = "where Druid leaves it out: write LEFT, RIGHT or REGEXP_EXTRACT"
 BESIDE = "is not supported: one part can fail, another is computed from literals"
 REAL = "of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM: leave it out"
 
@@ -111,6 +112,14 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
             "LATEST_BY(n, TIMESTAMP '2024-01-01')",
             "function 'LATEST_BY' is not supported by a constant time, with which Druid takes any row",
         ),
+        (
+            "ARRAY_SLICE(COALESCE(ARRAY[d, 0.5], ARRAY[1.5]), 7) IS NULL",
+            "function 'ARRAY_SLICE' of an ARRAY is not supported where NULL has a meaning",
+        ),
+        (
+            "NVL(s, JSON_VALUE(PARSE_JSON('[]'), '$[0]'))",
+            "function 'JSON_VALUE' is not supported of constants here",
+        ),
         ("UPPER(NULL)", "function 'UPPER' is not supported of the literal NULL"),
         ("TRIM(NULL)", "function 'TRIM' is not supported of the literal NULL"),
         ("MOD(d, FLOOR(1e300))", "function 'MOD' is not supported with a number that is computed from literals"),
@@ -178,6 +187,28 @@ def test_query_fails_in_a_row(rows_of, sql: str, message: str) -> None:
 def test_number_in_a_json_column_is_its_text(evaluate, expression: str, value: str) -> None:
     """Where a number becomes text, the planner reads the text in the JSON; CONCAT and STRING_FORMAT take the number."""
     assert evaluate(expression, j=("json", '{"a":"1e3","b":2,"c":1.5,"d":"text"}')) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (
+            "SUBSTRING(JSON_VALUE(j, '$.a'), 1, 2)",
+            f"function 'SUBSTRING' is not supported of JSON_VALUE of a column, {WHOLE}",
+        ),
+        (
+            "CAST(JSON_VALUE(j, '$.a' RETURNING DOUBLE) AS INTEGER)",
+            "CAST of JSON_VALUE of a column to INTEGER is not supported: write BIGINT",
+        ),
+        (
+            "TO_JSON_STRING(JSON_VALUE(j, '$.a' RETURNING BIGINT))",
+            "function 'TO_JSON_STRING' is not supported with JSON_VALUE of a column with RETURNING BIGINT",
+        ),
+    ],
+)
+def test_json_column_that_druid_reads_otherwise_is_refused(refusal, expression: str, message: str) -> None:
+    """SUBSTRING gives the whole text; the text 1e3 is NULL as an INTEGER, and 0 in JSON."""
+    assert refusal(expression, SqlNotSupported, j="json") == message
 
 
 def test_number_in_json_of_a_subquery_is_refused_as_text(connection) -> None:

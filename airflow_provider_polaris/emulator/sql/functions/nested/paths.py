@@ -13,6 +13,7 @@ import re
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 
 _STEP = re.compile(r"\.(?P<key>[^.\[]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>[^\]]*)\]", re.DOTALL)
@@ -31,6 +32,9 @@ def parse(call: Call, index: int) -> Path:
     :raises SqlNotSupported: Druid takes it in some places. OBSERVED(Druid 33): it doesn't read a path in a branch that
         its optimizer leaves out.
     """
+    if call.name == "JSON_VALUE" and is_constant(call.nodes[0]) and _is_in_branch(call.nodes[0]):
+        # OBSERVED(Druid 33): the planner computes it, and fails for an array.
+        raise call.refuse("of constants here")
     try:
         return _parse(call, index)
     except SqlInvalid as error:

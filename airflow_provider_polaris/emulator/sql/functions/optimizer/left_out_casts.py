@@ -8,11 +8,13 @@ and back to VARCHAR is the text of the column.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.functions.optimizer.filtered_sums import without_casts
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC
 
 
@@ -40,3 +42,16 @@ def check_average(call: Call) -> None:
         value, source = call.translate(part), part.unnest().this
         if value.type == "long" and value.cast_from not in ("long", None) and isinstance(source, exp.Column):
             raise call.refuse("of a column's CAST to BIGINT, which Druid ignores here: write TRUNCATE")
+
+
+def reads_json_of_column(value: exp.Expression, source: Callable[[exp.Column], exp.Expression | None]) -> bool:
+    """
+    Whether a value is JSON_VALUE of a column, also as a column of a subquery.
+
+    :param source: Returns the expression of the subquery that a column is.
+    """
+    node = without_casts(value)
+    inner = source(node) if isinstance(node, exp.Column) else None
+    bare = without_casts(inner) if inner is not None else node
+    is_json_value = isinstance(bare, exp.Anonymous) and str(bare.this).upper() == "JSON_VALUE"
+    return is_json_value and isinstance(bare.expressions[0].unnest(), exp.Column)
