@@ -193,7 +193,7 @@ def _sources(
         return None
     whole = tree.unnest()
     kinds: dict[str, Kind] = {}
-    for column, aggregated in _columns(tree, marked):
+    for column, aggregated in columns_of(tree, marked=marked):
         name = str(column.name)
         if (column.table and column.table not in tables) or not _is_surely_column(column, source_columns):
             return None
@@ -231,8 +231,13 @@ def _select_of(query: str, *openings: str) -> tuple[str | None, Any]:
         return None, None
 
 
-def _columns(tree: Any, marked: bool) -> Iterator[tuple[Any, bool]]:
-    """Yield each column, and whether it is an argument, filter or order of an aggregate function."""
+def columns_of(tree: Any, *, marked: bool = False) -> Iterator[tuple[Any, bool]]:
+    """
+    Yield each column of an expression, and whether it is an argument, filter or order of an aggregate function.
+
+    :param tree: The syntax tree by sqlglot.
+    :param marked: Whether the expression is an aggregation, if it calls no known aggregate function.
+    """
     from sqlglot import exp
 
     modifiers = (exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup)

@@ -15,6 +15,7 @@ from airflow_provider_polaris.jobs.sql.column_lineage import (
     expression_lineage,
     statement_lineage,
 )
+from airflow_provider_polaris.jobs.sql.ingestion.statement import find_statement
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ def flow_of(wire: Mapping[str, Any], source_columns: Collection[str] | None) -> 
     if isinstance(spec, SqlJobSpec):
         statement = statement_lineage(spec.query, source_columns)
         if statement is None:
-            return Flow()
+            said = find_statement(spec.query, spec.context)
+            partitioned_by = None if said is None else said.partitioned_by.value
+            target = None if said is None else said.target
+            return Flow(target, creates_target=spec.create_table_if_not_exists, partitioned_by=partitioned_by)
         reads = {f"the value of {name!r}": sources for name, sources in statement.columns.items()}
         return Flow(
             statement.target, statement.source, reads, statement.columns, creates_target=spec.create_table_if_not_exists

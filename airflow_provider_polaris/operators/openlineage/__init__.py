@@ -45,7 +45,8 @@ def task_lineage(attempt: Attempt | None, log: Any) -> Any:
     - ``externalQuery`` (run): id of the job.
     - ``sql`` (job): the statement from Polaris, otherwise the equivalent statement of the spec; none for deletions.
     - Inputs, the tables that are read, and output, each with ``dataSource``. Files and lookups are not inputs.
-    - ``columnLineage`` (output): from the mappings, or from the statement of a SQL job that selects from one table.
+    - ``columnLineage`` (output): from the mappings, or from the statement of a SQL job, through joins, subqueries and
+      ``WITH``.
     - ``schema``, ``inputStatistics``, ``outputStatistics``, ``lifecycleStateChange``: of a completed job; the schema if
       Polaris returns it within 3 s; statistics of the input only if there is a single one.
     - ``errorMessage`` (run): Polaris' error for a failed job, unless Airflow sets the task's own error.
@@ -161,6 +162,6 @@ def _add_columns(lineage: Any, job: _Job) -> None:
     if found.unread:
         lineage.run_facets["extractionError"] = extraction_error_facet(found)
     if sources and lineage.outputs:
-        facet = column_lineage_facet(found, sources[0])
+        facet = column_lineage_facet(found, sources)
         if facet.fields or facet.dataset:
             lineage.outputs[0].facets["columnLineage"] = facet

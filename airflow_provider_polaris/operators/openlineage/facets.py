@@ -29,6 +29,7 @@ from openlineage.client.facet_v2 import (
 from airflow_provider_polaris.assets import TableAddress
 from airflow_provider_polaris.jobs.idempotency.fingerprint import echoed_spec
 from airflow_provider_polaris.jobs.sql.column_lineage import ColumnSource, Kind
+from airflow_provider_polaris.jobs.sql.ingestion.column_flow import TableColumn
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.operators.openlineage.job_lineage import JobLineage
 from airflow_provider_polaris.operators.openlineage.table_columns import Column
@@ -104,21 +105,30 @@ def change_of(state: JobState) -> str | None:
     return "OVERWRITE" if state.type in ("batch", "sql") and state.is_replace else None
 
 
-def column_lineage_facet(lineage: JobLineage, source: TableAddress) -> column_lineage_dataset.ColumnLineageDatasetFacet:
+def column_lineage_facet(
+    lineage: JobLineage, sources: Sequence[TableAddress]
+) -> column_lineage_dataset.ColumnLineageDatasetFacet:
     """
     Return the source columns of the target's columns, and those that filter or group its rows.
 
     A column without source columns, such as a count of rows, is omitted. So is one whose sources are unknown.
 
     :param lineage: Lineage of the job.
-    :param source: The table that was read.
+    :param sources: The tables that were read, at least one.
     """
+    addresses = {source.table: source for source in sources}
+
+    def address_of(source: ColumnSource | TableColumn) -> TableAddress:
+        return addresses[source.table] if isinstance(source, TableColumn) else sources[0]
+
     fields = {
-        name: column_lineage_dataset.Fields([_direct(source, one, lineage.expressions.get(name)) for one in sources])
-        for name, sources in lineage.columns.items()
-        if sources
+        name: column_lineage_dataset.Fields(
+            [_direct(address_of(one), one, lineage.expressions.get(name)) for one in found]
+        )
+        for name, found in lineage.columns.items()
+        if found
     }
-    return column_lineage_dataset.ColumnLineageDatasetFacet(fields, _indirect(lineage, source))
+    return column_lineage_dataset.ColumnLineageDatasetFacet(fields, _indirect(lineage, sources[0]))
 
 
 def extraction_error_facet(lineage: JobLineage) -> RunFacet:
@@ -163,7 +173,9 @@ def _table_facets(address: TableAddress, columns: Sequence[Column]) -> dict[str,
     return facets
 
 
-def _direct(address: TableAddress, source: ColumnSource, expression: str | None) -> column_lineage_dataset.InputField:
+def _direct(
+    address: TableAddress, source: ColumnSource | TableColumn, expression: str | None
+) -> column_lineage_dataset.InputField:
     how = column_lineage_dataset.Transformation("DIRECT", _SUBTYPES[source.kind], expression, masking=False)
     return column_lineage_dataset.InputField(address.namespace, address.name, source.column, [how])
 

@@ -16,6 +16,8 @@ from airflow_provider_polaris.jobs.sql.column_lineage import (
     statement_lineage,
     tables_read,
 )
+from airflow_provider_polaris.jobs.sql.ingestion.column_flow import TableColumn, query_columns
+from airflow_provider_polaris.jobs.sql.ingestion.statement import find_statement
 from airflow_provider_polaris.jobs.sql.statement import grouping_columns, job_statement, selected_columns
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -41,7 +43,8 @@ class JobLineage:
     """
     The column lineage of a job.
 
-    :param columns: Sources of each column of the target; empty if it has none. Omits columns with unknown sources.
+    :param columns: Sources of each column of the target; empty if it has none. Omits columns with unknown sources. A
+        source names its table if the job reads several.
     :param expressions: SQL expression of each column of the target, if the job has separate expressions.
     :param filters: Columns of the source that filter rows.
     :param groups: Columns of the source that group rows.
@@ -49,7 +52,7 @@ class JobLineage:
     :param pieces: Number of SQL expressions.
     """
 
-    columns: Mapping[str, Sequence[ColumnSource]] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[ColumnSource | TableColumn]] = field(default_factory=dict)
     expressions: Mapping[str, str] = field(default_factory=dict)
     filters: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -138,13 +141,25 @@ def _groups(grouping: Sequence[ColumnMapping], columns: Mapping[str, Sequence[Co
 def _of_statement(query: str, source_columns: Collection[str] | None) -> JobLineage:
     statement = statement_lineage(query, source_columns)
     if statement is None:
+        columns = _of_several_tables(query)
+        if columns is not None:
+            return _partly_read(columns, query)
         return JobLineage(unread=(Unread("The statement", query, 0),), pieces=1)
+    return _partly_read(statement.columns, query)
+
+
+def _of_several_tables(query: str) -> dict[str, tuple[TableColumn, ...] | None] | None:
+    statement = find_statement(query)
+    return None if statement is None else query_columns(statement.select)
+
+
+def _partly_read(columns: Mapping[str, Sequence[ColumnSource | TableColumn] | None], query: str) -> JobLineage:
     return JobLineage(
-        columns={name: sources for name, sources in statement.columns.items() if sources is not None},
+        columns={name: sources for name, sources in columns.items() if sources is not None},
         unread=tuple(
             Unread(f"The expression of column {name!r}", query, number)
-            for number, (name, sources) in enumerate(statement.columns.items())
+            for number, (name, sources) in enumerate(columns.items())
             if sources is None
         ),
-        pieces=len(statement.columns),
+        pieces=len(columns),
     )

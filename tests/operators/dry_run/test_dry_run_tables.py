@@ -167,13 +167,21 @@ def test_statement_of_a_sql_job_is_read_as_far_as_it_is_simple(tables, findings)
     ]
 
 
+def test_target_of_a_sql_job_with_a_join_is_checked(tables, findings):
+    """The statement names it."""
+    query = 'INSERT INTO "b" SELECT * FROM "a" JOIN "c" ON TRUE PARTITIONED BY DAY'
+    assert findings(PolarisJobOperator(task_id="sql", spec={"type": "sql", "query": query})) == [
+        f"! target 'b' does not exist in project {PROJECT!r}, and the job doesn't create it.",
+    ]
+
+
 @pytest.mark.parametrize(
     "spec",
     [
-        {"type": "sql", "query": 'INSERT INTO "b" SELECT * FROM "a" JOIN "c" ON TRUE PARTITIONED BY DAY'},
+        {"type": "sql", "query": 'INSERT INTO "b" ("x") SELECT * FROM "a" JOIN "c" ON TRUE PARTITIONED BY DAY'},
         {"type": "brand_new", "target": {"tableName": "b"}},
     ],
-    ids=["join", "unknown type"],
+    ids=["refused", "unknown type"],
 )
 def test_job_that_cannot_be_read_has_no_findings_and_asks_nothing(tables, findings, spec):
     """No answer is better than a wrong one."""

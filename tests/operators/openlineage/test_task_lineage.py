@@ -260,12 +260,29 @@ def test_lineage_of_a_sql_job_over_several_tables_is_theirs(settings):
         "failedTasks": 1,
         "errors": [
             {
-                "errorMessage": ("The statement can't be parsed reliably, so the columns that it reads are unknown."),
+                "errorMessage": "The expression of column 'b' can't be parsed reliably, so the columns that it reads "
+                "are unknown.",
                 "task": query,
                 "taskNumber": 0,
             }
         ],
     }
+
+
+def test_lineage_of_a_join_follows_each_column_to_its_table(settings):
+    """Through a subquery, too."""
+    query = (
+        "INSERT INTO hourly SELECT r.a, UPPER(v.name) AS b FROM raw r JOIN (SELECT id, name FROM u) v ON r.x = v.id "
+        "PARTITIONED BY DAY"
+    )
+    lineage = told(described("sql", query=query, target={"type": "table", "tableName": "hourly"}), settings)
+
+    fields = plain(lineage.outputs[0].facets["columnLineage"])["fields"]
+    assert {name: [(one["name"], one["field"]) for one in value["inputFields"]] for name, value in fields.items()} == {
+        "a": [(f"{PROJECT}.raw", "a")],
+        "b": [(f"{PROJECT}.u", "name")],
+    }
+    assert "extractionError" not in lineage.run_facets
 
 
 def test_lineage_of_constants_has_no_arrows(settings):

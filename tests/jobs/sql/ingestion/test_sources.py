@@ -76,6 +76,12 @@ def test_the_interval_of_a_table_is_read_only_for_sure(where: str, span: str | N
     assert (None if read.span is None else str(read.span)) == span
 
 
+def test_an_interval_without_a_zone_is_not_sure_in_another_time_zone() -> None:
+    """Druid reads it in that of the query."""
+    (read,) = selection("SELECT a FROM t WHERE TIME_IN_INTERVAL(__time, '2024/2025')", "Asia/Tokyo").reads
+    assert read.span is None
+
+
 def test_in_a_join_a_bare_time_belongs_to_no_table_for_sure() -> None:
     """Each side has the interval that names it; the time zone of the context counts."""
     found = selection(
