@@ -8,10 +8,12 @@ imports this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_polaris.hooks.parallel import ParallelClients, Request
 from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INFO, BaseHook
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class PolarisHook(BaseHook):
         super().__init__()
         self.polaris_conn_id = polaris_conn_id
         self._client: IngestionService | None = None
+        self._parallel = ParallelClients(lambda: self.get_conn(), lambda: self.new_client())
 
     if not FORM_COMES_FROM_PROVIDER_INFO:
         # Newer Airflow versions warn about a hook that defines these methods.
@@ -70,16 +73,37 @@ class PolarisHook(BaseHook):
         :raises PolarisSpecError: The connection is incomplete or malformed.
         """
         if self._client is None:
-            from airflow_provider_polaris.client import connect
-
-            self._client = connect(self.settings)
+            self._client = self.new_client()
         return self._client
 
+    def new_client(self) -> IngestionService:
+        """
+        Return another client, for another thread. The caller closes it.
+
+        :raises PolarisSpecError: The connection is incomplete or malformed.
+        """
+        from airflow_provider_polaris.client import connect
+
+        return connect(self.settings)
+
     def close(self) -> None:
-        """Close the client's HTTP connections. The next request opens new ones."""
+        """Close the HTTP connections of all clients. The next request opens new ones."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+        self._parallel.close()
+
+    def ask_together(
+        self, requests: Sequence[Request], check_alive: Callable[[], None] = lambda: None
+    ) -> list[Future[Any]]:
+        """
+        Send up to three requests at the same time and wait for all answers.
+
+        :param requests: Functions of a client.
+        :param check_alive: Called during the wait; raises if the task was killed.
+        :return: The answers in the order of the requests. ``result()`` raises the error of a request.
+        """
+        return self._parallel.ask(requests, check_alive)
 
     @property
     def settings(self) -> ServiceSettings:

@@ -38,7 +38,7 @@ class PolarisBaseOperator(ResumingOperator):
     completed job that added rows is not repeated, unless ``repeat_append=True``. If its rows are wanted, mark the task
     as success.
 
-    **Where it waits.** By default, the task waits in the worker. With ``deferrable``, it polls once and then waits in
+    **Where it waits.** By default, the task waits in the worker. With ``deferrable``, it submits the job and then waits in
     the triggerer, which polls for all tasks of the same connection together. Result, errors and log are the same. A
     resumed task keeps the values it started with, although Airflow renders the templates again.
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from airflow_provider_polaris.hooks.task_reads import TaskReads
 from airflow_provider_polaris.jobs.errors import PolarisApiError
 from airflow_provider_polaris.operators.constant_columns import warn_of_constants
 from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_task_test, show_problems, show_request
 from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
 from airflow_provider_polaris.operators.job_run.run import JobRun, NoJobNeeded
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
+from airflow_provider_polaris.runtime.deadline import Deadline
 from airflow_provider_polaris.runtime.failure import is_permanent
 
 if TYPE_CHECKING:
@@ -40,11 +42,14 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
     :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
     """
     run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
+    identity = TaskIdentity.from_context(context, task.retries)
+    limits = Deadline(run.clock, lambda: run.kill.is_killed, run.deadline)
+    # A later try usually resumes a job, which needs no list.
+    run.reads = TaskReads(run.hook, run.clock, lists_jobs=identity.first_try_ever, check_alive=limits.check_alive)
     spec = task.plan_job(context, run.hook)
     warn_of_constants(spec, task.log)
     if is_task_test(context):
         show_request(task, spec, run.hook)
-    identity = TaskIdentity.from_context(context, task.retries)
     try:
         return run.submit(
             spec,

@@ -41,12 +41,11 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     **Checks.** Before it submits the job, the operator refuses what Polaris would reject and what would lose data. For
     example, it refuses intervals that are not aligned with partitions (Polaris replaces whole partitions), unmarked
-    aggregates, and counts of rows on a table that is already rolled up. For these checks it reads the target table
-    once, in replace mode and if the run determines the interval. It reads the source table once, if the job aggregates
-    and ``source_is_rollup`` is not set.
+    aggregates, and counts of rows on a table that is already rolled up. For these checks and the guards it reads both
+    tables and the list of active jobs once, at the same time.
 
-    **Guards.** Right before the POST, the operator reads source and target again. In replace mode it counts the rows of
-    both, one query each, because a replace job that finds fewer rows than the target has erases the difference. Nothing
+    **Guards.** Right before the POST, in replace mode, the operator counts the rows of source and target, one query
+    each at the same time, because a replace job that finds fewer rows than the target has erases the difference. Nothing
     is submitted if the source has no rows for the job (``on_empty_source``). Nothing is submitted if partitions of the
     target have rows that the source no longer has (``on_shrink``), for example when an old rollup runs again after its
     source was aged out. The counts use asynchronous SQL, which reads all data. If the project does not support it,
@@ -239,7 +238,9 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 
         may_be_empty = self._guard_options().on_empty_source == "submit"
-        spec = build_spec(TableToTableArguments.pick(vars(self)), context, hook, self.log)
+        # A dry run has another hook, which reads tables only.
+        reads = self._run.reads if self._run is not None and self._run.hook is hook else None
+        spec = build_spec(TableToTableArguments.pick(vars(self)), context, hook, self.log, reads)
         if spec["ingestionMode"] != "replace" or may_be_empty or has_empty_insert_check(spec):
             return spec
         # Rows may be deleted between the count and the start of the job.
@@ -260,6 +261,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
             stop=lambda: run.kill.is_killed,
             deadline=run.deadline,
             poll_interval=run.options.poll_interval,
+            reads=run.reads,
         )
         decision = guards.check(own_jobs=earlier_jobs)
         if decision.action == "skip":

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.hooks.task_reads import list_changing_jobs
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisGuardError,
     PolarisGuardUnansweredError,
     PolarisNotFoundError,
 )
-from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES, is_append, overlap, written_intervals
+from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, written_intervals
 from airflow_provider_polaris.jobs.status.state import JobState
-from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.guards.messages import format_intervals
@@ -57,16 +57,25 @@ class ConflictGuard:
     :param ours: Ids of the same task's jobs, which are ignored here.
     :param limits: Deadline of the wait.
     :param log: Logger of the task.
+    :param listed: Returns the first list of active jobs, if it was requested already; otherwise None.
     """
 
     def __init__(
-        self, hook: PolarisHook, scope: WriteScope, ours: Collection[str], *, limits: Deadline, log: Any
+        self,
+        hook: PolarisHook,
+        scope: WriteScope,
+        ours: Collection[str],
+        *,
+        limits: Deadline,
+        log: Any,
+        listed: Callable[[], list[dict[str, Any]] | None] = lambda: None,
     ) -> None:
         self._hook = hook
         self._scope = scope
         self._ours = frozenset(ours)
         self._limits = limits
         self._log = log
+        self._listed = listed
         #: Whether a job conflicts, by its id. The intervals of a job never change.
         self._known: dict[str, bool] = {}
         self._described = 0
@@ -78,7 +87,7 @@ class ConflictGuard:
 
         :raises PolarisGuardError: Another job conflicts.
         """
-        jobs = self._find()
+        jobs = self._find(self._listed())
         if jobs:
             raise PolarisGuardError(
                 f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this task "
@@ -98,7 +107,7 @@ class ConflictGuard:
         :raises PolarisGuardUnansweredError: The wait timed out.
         :raises PolarisJobCanceledError: The task was killed.
         """
-        jobs = self._find()
+        jobs = self._find(self._listed())
         if not jobs:
             return False
         start = self._limits.clock.now()
@@ -130,10 +139,11 @@ class ConflictGuard:
             self._log.debug("The jobs of table %r can't be listed: %s", self._scope.table, error)
             return before
 
-    def _find(self) -> list[JobState]:
+    def _find(self, listed: list[dict[str, Any]] | None = None) -> list[JobState]:
         found = []
         unchecked = 0
-        for row in self._rows():
+        rows = list_changing_jobs(self._hook, self._scope.table) if listed is None else listed
+        for row in rows:
             job = JobState.from_wire(row)
             if job.job_id in self._ours or job.is_terminal:
                 continue
@@ -154,15 +164,6 @@ class ConflictGuard:
                 MOST_DESCRIBES,
             )
         return found
-
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        return self._hook.iter_jobs(
-            type=CHANGING_TYPES,
-            execution_status=sorted(ACTIVE_STATUSES),
-            target_table=self._scope.table,
-            sort_column="created_date_time",
-            sort_order="DESC",
-        )
 
     def _is_conflict(self, row: Mapping[str, Any], job_id: str) -> bool | None:
         """Return whether a job conflicts; None if the list doesn't show it and the limit of reads is reached."""

@@ -26,6 +26,7 @@ from airflow_provider_polaris.runtime.deadline import airflow_timeout
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.hooks.task_reads import TaskReads
     from airflow_provider_polaris.runtime.clock import Clock
     from airflow_provider_polaris.triggers.event import JobEvent
 
@@ -74,6 +75,7 @@ class JobRun:
     :param is_concluded: Whether the job has ended and its result counts as a success.
     :param state: The job as the service described it last; None if this process has not read it.
     :param facts: The facts that were pushed to XCom last.
+    :param reads: What the plan of the job has read for its guards; None before the plan.
     """
 
     hook: PolarisHook
@@ -90,6 +92,7 @@ class JobRun:
     is_concluded: bool = False
     state: JobState | None = None
     facts: JobFacts | None = None
+    reads: TaskReads | None = None
 
     def submit(
         self,
@@ -141,16 +144,21 @@ class JobRun:
 
     def wait(self) -> bool:
         """
-        Wait for the job's end, check its result and push the facts. A deferrable task polls only once.
+        Wait for the job's end, check its result and push the facts.
+
+        A deferrable task doesn't poll: the description from the submission, which is new, says whether the job has
+        ended.
 
         :return: Whether the job has ended. If not, the triggerer must wait for it.
         :raises PolarisError: The job failed, its end was not observed, or the task was killed.
         """
         tracker = self._tracker(self.deadline)
         worker_wait = self._worker_wait(tracker)
-        result = worker_wait.poll() if self.options.deferrable else worker_wait.until_end(self.options.poll_interval)
-        if result is None:
+        result = worker_wait.take(self.state) if self.state is not None and self.state.is_terminal else None
+        if result is None and self.options.deferrable and not (self.kill.is_killed or self._is_late()):
             return False
+        if result is None:
+            result = worker_wait.until_end(self.options.poll_interval)
         self._evaluate(result, tracker)
         return True
 
@@ -206,7 +214,7 @@ class JobRun:
         # The trigger has enforced the deadline. The remaining work doesn't count against it.
         tracker = self._tracker(None)
         if event["status"] == "ended":
-            result = self._worker_wait(tracker).until_end(self.options.poll_interval)
+            result = self._worker_wait(tracker).until_end(self.options.poll_interval, has_ended=True)
         elif event["status"] == "gave_up":
             result = check_after_gave_up(
                 self.hook, event["job_id"], status=event["state"], message=event["message"], url=self.url
@@ -238,6 +246,9 @@ class JobRun:
             self.log.debug("Could not read job %r: %s", self.job_id, error)
         self.url = self.hook.job_url(self.job_id, table)
 
+    def _is_late(self) -> bool:
+        return self.deadline is not None and self.clock.now() >= self.deadline
+
     def _tracker(self, deadline: datetime | None) -> WaitTracker:
         return WaitTracker(self.job_id, now=self.submitted, deadline=deadline, console_url=self.url)
 
@@ -267,6 +278,7 @@ class JobRun:
             adopted=self.adopted,
             seconds=(self.clock.now() - self.submitted).total_seconds(),
             log=self.log,
+            metrics=result.metrics,
         )
         self.state, self.facts = result.state, evaluated.facts
         self._push(evaluated.facts)
