@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -75,6 +77,12 @@ class CountQuery:
     refusal: PolarisApiError | None = None
     _view_refusal: PolarisApiError | None = None
     _lost: int = 0
+
+    @property
+    def digest(self) -> str:
+        """A name of the query that a resumed task finds again."""
+        text = json.dumps([self.sql, self.context], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def is_over(self) -> bool:

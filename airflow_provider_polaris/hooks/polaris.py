@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,6 +48,7 @@ class PolarisHook(BaseHook):
         super().__init__()
         self.polaris_conn_id = polaris_conn_id
         self._client: IngestionService | None = None
+        self._longest_retries: float | None = None
         self._parallel = ParallelClients(lambda: self.get_conn(), lambda: self.new_client())
 
     if not FORM_COMES_FROM_PROVIDER_INFO:
@@ -77,14 +79,19 @@ class PolarisHook(BaseHook):
         return self._client
 
     def new_client(self) -> IngestionService:
-        """
-        Return another client, for another thread. The caller closes it.
-
-        :raises PolarisSpecError: The connection is incomplete or malformed.
-        """
+        """Return another client, for another thread. The caller closes it."""
         from airflow_provider_polaris.client import connect
 
-        return connect(self.settings)
+        settings = self.settings
+        if self._longest_retries is not None:
+            settings = replace(settings, retry_budget=min(settings.retry_budget, self._longest_retries))
+        return connect(settings)
+
+    def limit_retries(self, seconds: float | None) -> None:
+        """Limit the seconds for which clients retry a request; None for the connection's own limit."""
+        if seconds != self._longest_retries:
+            self._longest_retries = seconds
+            self.close()
 
     def close(self) -> None:
         """Close the HTTP connections of all clients. The next request opens new ones."""
@@ -96,13 +103,7 @@ class PolarisHook(BaseHook):
     def ask_together(
         self, requests: Sequence[Request], check_alive: Callable[[], None] = lambda: None
     ) -> list[Future[Any]]:
-        """
-        Send up to three requests at the same time and wait for all answers.
-
-        :param requests: Functions of a client.
-        :param check_alive: Called during the wait; raises if the task was killed.
-        :return: The answers in the order of the requests. ``result()`` raises the error of a request.
-        """
+        """Send requests at the same time, each with its own client; see :meth:`ParallelClients.ask`."""
         return self._parallel.ask(requests, check_alive)
 
     @property

@@ -10,9 +10,13 @@ from typing import Any, Final
 from airflow_provider_polaris.hooks.count_query import Ask, CountQuery
 from airflow_provider_polaris.jobs.errors import PolarisError
 from airflow_provider_polaris.runtime.deadline import Deadline
+from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere
 
 #: Longest time for one query.
 QUERY_LIMIT: Final = timedelta(minutes=10)
+
+#: A query that started longer ago is not used after a deferral, because its rows may be old. It is started again.
+_USABLE: Final = timedelta(minutes=15)
 
 #: Seconds between the first looks; the next pauses double.
 FIRST_PAUSE: Final = 0.5
@@ -58,12 +62,20 @@ class RunningCounts:
         Run the queries.
 
         :raises PolarisJobCanceledError: The task was killed. The queries are canceled.
+        :raises WaitElsewhere: The task is deferred while the queries run. It remembers their ids.
         """
         try:
+            self._restore()
             self._start()
             self._await()
-        finally:
+        except WaitElsewhere:
+            raise
+        except BaseException:
             self._cancel_unfinished()
+            raise
+        self._cancel_unfinished()
+        for query in self._queries:
+            self._forget(query)
         done = [query for query in self._needed if not query.is_over]
         for query, answer in zip(done, self._ask([query.read for query in done]), strict=True):
             query.take_rows(answer)
@@ -74,9 +86,25 @@ class RunningCounts:
         failed = [number for number, query in enumerate(self._queries) if query.failure is not None]
         return list(self._queries[: failed[0]] if failed else self._queries)
 
+    def _restore(self) -> None:
+        """Take up the queries that were started before a deferral."""
+        memory, now = self._limits.memory, self._limits.clock.now().timestamp()
+        for query in self._queries:
+            query_id = memory.queries.get(query.digest)
+            if query_id is None:
+                continue
+            if now - memory.since.get(query_id, 0.0) > _USABLE.total_seconds():
+                self._forget(query)
+            else:
+                query.query_id, query.state = query_id, "RUNNING"
+                self._first_look = 0.0
+
+    def _forget(self, query: CountQuery) -> None:
+        query_id = self._limits.memory.queries.pop(query.digest, None)
+        self._limits.memory.end(query_id or query.query_id)
+
     def _start(self) -> None:
-        end = self._limits.limit(QUERY_LIMIT)
-        logged = ""
+        end = self._limits.limit(QUERY_LIMIT, "start of queries")
         while new := [query for query in self._needed if not query.query_id and not query.is_over]:
             self._limits.check_alive()
             throttled: dict[int, Any] = {}
@@ -84,23 +112,27 @@ class RunningCounts:
                 error = new[number].take_start(answer, self._aftermath, self._log)
                 if error is not None:
                     throttled[number] = error
+                elif new[number].is_running:
+                    self._limits.memory.queries[new[number].digest] = new[number].query_id
+                    self._limits.start(new[number].query_id)
             if not throttled:
                 continue
             error = next(iter(throttled.values()))
             pause = max(each.retry_after or 0.0 for each in throttled.values())
             pause = max(pause, _THROTTLED_PAUSE)
-            if str(error) != logged:
-                logged = str(error)
+            if self._limits.memory.is_new_line("start of queries", str(error)):
                 self._log.info(_HELD_BACK, pause, QUERY_LIMIT.total_seconds(), error)
             if not self._limits.sleep(pause, end):
                 for number, error in throttled.items():
                     new[number].failure = error
+        self._limits.memory.end("start of queries")
 
     def _await(self) -> None:
-        end = self._limits.limit(QUERY_LIMIT)
         pause = self._first_look
         while running := [query for query in self._needed if query.is_running]:
-            if pause and not self._limits.sleep(pause, end):
+            ids = [query.query_id for query in running]
+            end = self._limits.limit(QUERY_LIMIT, ids[0])
+            if pause and not self._limits.sleep(pause, end, Condition("queries", tuple(ids))):
                 for query in running:
                     query.time_out(self._aftermath)
                 return

@@ -17,8 +17,6 @@ from airflow_provider_polaris.hooks.tables import TableInfo
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES
 from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
-from airflow_provider_polaris.jobs.tables.description import TableDescription
-from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client.service import IngestionService
@@ -100,7 +98,12 @@ class TaskReads:
             payload = self.get_table(name)
         except PolarisNotFoundError:
             return None
-        return TableInfo(TableDescription.from_wire(payload), TableStorage.from_wire(payload))
+        return TableInfo.from_wire(payload)
+
+    def known(self, name: str) -> dict[str, Any] | None:
+        """Return the description of a table without a request; None if it isn't known or doesn't exist."""
+        answer = self._tables.get(name)
+        return None if answer is None or answer.exception() is not None else answer.result()
 
     def take_jobs(self, target: str) -> list[dict[str, Any]] | None:
         """

@@ -13,7 +13,6 @@ from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_ta
 from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
 from airflow_provider_polaris.operators.job_run.run import JobRun, NoJobNeeded
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
-from airflow_provider_polaris.runtime.deadline import Deadline
 from airflow_provider_polaris.runtime.failure import is_permanent
 
 if TYPE_CHECKING:
@@ -39,24 +38,28 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
     :param run: The job run of this try; it gets the job's id.
     :param context: Airflow's context.
     :return: The job as the service described it last; None if no job is needed.
+    :raises WaitElsewhere: The task is to be deferred. Afterwards the call is repeated with the same memory.
     :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
     """
     run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
     identity = TaskIdentity.from_context(context, task.retries)
-    limits = Deadline(run.clock, lambda: run.kill.is_killed, run.deadline)
     # A later try usually resumes a job, which needs no list.
-    run.reads = TaskReads(run.hook, run.clock, lists_jobs=identity.first_try_ever, check_alive=limits.check_alive)
-    spec = task.plan_job(context, run.hook)
-    warn_of_constants(spec, task.log)
-    if is_task_test(context):
-        show_request(task, spec, run.hook)
+    run.reads = TaskReads(run.hook, run.clock, lists_jobs=identity.first_try_ever, check_alive=run.limits.check_alive)
+    memory = run.memory
+    if memory.spec is None:
+        memory.spec = dict(task.plan_job(context, run.hook))
+        memory.optional_context = list(task.optional_context)
+        warn_of_constants(memory.spec, task.log)
+        if is_task_test(context):
+            show_request(task, memory.spec, run.hook)
+    spec = memory.spec
     try:
         return run.submit(
             spec,
             identity,
             _store(task, context) if run.options.durable else None,
             guards=lambda earlier: task.guard_job(spec, run, earlier),
-            optional_context=task.optional_context,
+            optional_context=memory.optional_context,
         )
     except PolarisApiError as error:
         if is_permanent(error):

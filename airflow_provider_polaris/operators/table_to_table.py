@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
@@ -45,8 +46,8 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     tables and the list of active jobs once, at the same time.
 
     **Guards.** Right before the POST, in replace mode, the operator counts the rows of source and target, one query
-    each at the same time, because a replace job that finds fewer rows than the target has erases the difference. Nothing
-    is submitted if the source has no rows for the job (``on_empty_source``). Nothing is submitted if partitions of the
+    each at the same time. A replace job that finds fewer rows than the target has erases the difference. Nothing is
+    submitted if the source has no rows for the job (``on_empty_source``). Nothing is submitted if partitions of the
     target have rows that the source no longer has (``on_shrink``), for example when an old rollup runs again after its
     source was aged out. The counts use asynchronous SQL, which reads all data. If the project does not support it,
     synchronous SQL counts only tables that are fully precached; otherwise the task fails, and the message lists the
@@ -113,8 +114,8 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     :param polaris_conn_id: Id of the Airflow connection. (templated)
     :param wait_for_completion: Wait for the job's end and check its result. False ends the task once the job is
         submitted. (templated)
-    :param deferrable: Wait in the triggerer and free the worker slot. No effect without ``wait_for_completion``. The
-        default is Airflow's ``[operators] default_deferrable``. (templated)
+    :param deferrable: Wait in the triggerer and free the worker slot, before the job is submitted and until it ends.
+        The default is Airflow's ``[operators] default_deferrable``. (templated)
     :param poll_interval: Seconds between two polls of the job, varied by up to 10 %. (templated)
     :param timeout: Seconds from the start of this try until the task times out; None for no limit of its own.
         ``execution_timeout`` also counts: the task times out 30 s before it, but not before half of it. (templated)
@@ -249,19 +250,21 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Count the rows to read and to replace, and check for conflicting jobs; see the class."""
+        from airflow_provider_polaris.operators.guards.options import GuardOptions
         from airflow_provider_polaris.operators.guards.table_to_table import SourceGuards
         from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
 
+        memory = run.memory
+        memory.guard_options = memory.guard_options or asdict(self._guard_options())
         guards = SourceGuards(
             run.hook,
             spec,
-            self._guard_options(),
-            clock=run.clock,
+            GuardOptions(**memory.guard_options),
+            limits=run.limits,
             log=self.log,
-            stop=lambda: run.kill.is_killed,
-            deadline=run.deadline,
             poll_interval=run.options.poll_interval,
             reads=run.reads,
+            counting=memory.counting,
         )
         decision = guards.check(own_jobs=earlier_jobs)
         if decision.action == "skip":

@@ -21,6 +21,7 @@ from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.guards.messages import format_intervals
 from airflow_provider_polaris.runtime.deadline import Deadline
+from airflow_provider_polaris.runtime.waits import Condition
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -106,19 +107,20 @@ class ConflictGuard:
         :return: Whether any job conflicted.
         :raises PolarisGuardUnansweredError: The wait timed out.
         :raises PolarisJobCanceledError: The task was killed.
+        :raises WaitElsewhere: The task is deferred until the first of these jobs has ended.
         """
         jobs = self._find(self._listed())
-        if not jobs:
+        name = f"conflict on {self._scope.table}"
+        if not jobs and name not in self._limits.memory.since:
             return False
-        start = self._limits.clock.now()
+        start = self._limits.start(name)
         end = self._limits.deadline or start + CONFLICT_LIMIT
-        logged: list[tuple[str, str]] = []
         while jobs:
-            states = [(job.job_id, job.status) for job in jobs]
-            if states != logged:
-                logged = states
+            states = str([(job.job_id, job.status) for job in jobs])
+            if self._limits.memory.is_new_line(name, states):
                 self._log.info("Waiting, because %s on the same partitions of %r.", _named(jobs), self._scope.table)
-            if not self._limits.sleep(poll_interval * self._limits.clock.jitter(), end):
+            pause = poll_interval * self._limits.clock.jitter()
+            if not self._limits.sleep(pause, end, Condition("job", (jobs[0].job_id,))):
                 waited = (self._limits.clock.now() - start).total_seconds()
                 raise PolarisGuardUnansweredError(
                     f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this "
@@ -127,6 +129,7 @@ class ConflictGuard:
                     "Check that job and cancel it if it hangs. A retry of this task waits again."
                 )
             jobs = self._find_again(jobs)
+        self._limits.memory.end(name)
         self._log.info("No other job works on these partitions of %r now.", self._scope.table)
         return True
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_provider_polaris.hooks.count_query import CountQuery
@@ -21,14 +21,15 @@ from airflow_provider_polaris.jobs.sql.single_expression import check_expression
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 from airflow_provider_polaris.jobs.validation.expressions import misread_constants
+from airflow_provider_polaris.operators.guards.counted_tables import CountedTables
 from airflow_provider_polaris.operators.guards.job_conflicts import ConflictGuard, WriteScope
 from airflow_provider_polaris.operators.guards.messages import GuardMessages
 from airflow_provider_polaris.operators.guards.options import GuardOptions
 from airflow_provider_polaris.runtime.deadline import Deadline
+from airflow_provider_polaris.runtime.waits import Condition
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.runtime.clock import Clock
 
 #: Maximum wait for a source to become available. Its segments are loaded after the job that wrote them.
 AVAILABILITY_LIMIT: Final = timedelta(minutes=10)
@@ -59,12 +60,11 @@ class SourceGuards:
     :param hook: Hook for Polaris.
     :param spec: The JSON object for Polaris: a batch job that reads a table.
     :param options: Parsed guard arguments.
-    :param clock: Time and sleep.
+    :param limits: Clock, kill and deadline of the task, and where it waits.
     :param log: Logger of the task.
-    :param stop: Returns whether the task was killed, which ends every wait.
-    :param deadline: When the task times out; None for never.
     :param poll_interval: Seconds between two polls of the source or of other jobs.
     :param reads: What the plan of the job has read already; None if it has read nothing.
+    :param counting: Plain JSON that the task keeps over its deferrals, for the counts. Changed here.
     :raises PolarisSpecError: The spec is invalid.
     """
 
@@ -74,12 +74,11 @@ class SourceGuards:
         spec: Mapping[str, Any],
         options: GuardOptions,
         *,
-        clock: Clock,
+        limits: Deadline,
         log: Any,
-        stop: Callable[[], bool] = lambda: False,
-        deadline: datetime | None = None,
         poll_interval: float = 30.0,
         reads: TaskReads | None = None,
+        counting: dict[str, Any] | None = None,
     ) -> None:
         parsed = parse_spec(spec)
         assert isinstance(parsed, BatchJobSpec)
@@ -89,10 +88,11 @@ class SourceGuards:
         self._spec = parsed
         self._source_name = parsed.source.table_name
         self._options = options
-        self._limits = Deadline(clock, stop, deadline)
+        self._limits = limits
         self._log = log
         self._poll_interval = poll_interval
-        self._reads = reads or TaskReads(hook, clock, lists_jobs=True, check_alive=self._limits.check_alive)
+        self._reads = reads or TaskReads(hook, limits.clock, lists_jobs=True, check_alive=limits.check_alive)
+        self._counting = CountedTables({} if counting is None else counting, limits.clock)
         self._messages = GuardMessages(
             source=self._source_name,
             target=parsed.target.table_name,
@@ -117,12 +117,16 @@ class SourceGuards:
             same error.
         :raises PolarisGuardUnansweredError: The wait timed out; a retry waits again.
         :raises PolarisJobCanceledError: The task was killed during the checks.
+        :raises WaitElsewhere: The task is to be deferred. Its next call, with the same memory, goes on with the counts
+            if they had begun, and otherwise repeats all checks.
         :raises PolarisError: A request failed.
         """
         replaces = self._spec.ingestion_mode == "replace"
         counts = replaces and self._options.counts
         if counts and self._spec.filter_expression is not None:
             check_expression(self._spec.filter_expression, "filter_expression")
+        if counts and (tables := self._counting.restore(self._source_name, self._spec.target.table_name)) is not None:
+            return self._check_rows(*tables)
         target_name = self._spec.target.table_name
         self._reads.read(self._source_name, target_name)
         source = self._await_source()
@@ -145,11 +149,16 @@ class SourceGuards:
                     self._spec.target.table_name,
                 )
             return GuardDecision("submit", "No rows were counted.")
-        return self._check_rows(source, target)
+        self._counting.keep(
+            self._reads.known(self._source_name), self._reads.known(target_name) if target is not None else None
+        )
+        decision = self._check_rows(source, target)
+        self._counting.clear()
+        return decision
 
     def _await_source(self) -> TableInfo:
-        end = self._limits.limit(AVAILABILITY_LIMIT)
-        is_logged = False
+        name = f"availability of {self._source_name}"
+        end = self._limits.limit(AVAILABILITY_LIMIT, name)
         while True:
             source = self._reads.find(self._source_name)
             if source is None:
@@ -164,11 +173,12 @@ class SourceGuards:
                     "submitted. Use another table."
                 )
             if availability != "unavailable":
+                self._limits.memory.end(name)
                 return source
-            if not is_logged:
-                is_logged = True
+            if self._limits.memory.is_new_line(name, availability):
                 self._log.info("Waiting until table %r is available: its data is being loaded.", self._source_name)
-            if not self._limits.sleep(self._poll_interval * self._limits.clock.jitter(), end):
+            pause = self._poll_interval * self._limits.clock.jitter()
+            if not self._limits.sleep(pause, end, Condition("table", (self._source_name,))):
                 raise PolarisGuardUnansweredError(
                     f"source_table {self._source_name!r} is still 'unavailable': not all of its data is loaded, and "
                     "the service refuses to read such a table. Nothing was submitted. Check the table. A retry of this "

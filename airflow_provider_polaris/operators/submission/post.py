@@ -14,6 +14,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
     PolarisError,
+    PolarisGuardError,
     PolarisJobCanceledError,
     PolarisSpecError,
     PolarisThrottledError,
@@ -32,6 +33,9 @@ MOST_POSTS: Final = 3
 
 #: Statuses of answers after which a job may exist: conflict, too many requests.
 _INCONCLUSIVE: Final = frozenset({409, 429})
+
+#: Name of the wait after a 429.
+THROTTLED: Final = "throttled POST"
 
 #: Maximum time in one try to repeat a POST that Polaris answers with 429.
 THROTTLE_LIMIT: Final = timedelta(minutes=5)
@@ -90,8 +94,19 @@ class JobPost:
             spec=self._attempt.spec,
         ) from _lost(doubt)
 
+    def run_after_pause(self) -> tuple[JobState, bool]:
+        """
+        Send the job again after a 429 and a deferral; see :meth:`run`. The record of that POST is the earlier one.
+
+        :return: The job, and whether it was found by a search.
+        """
+        assert self._before is not None
+        found = self._find_throttled(self._before)
+        return self.run() if found is None else (self._adopt(self._before, found), True)
+
     def _write(self) -> Record:
         self._attempt.check_alive()
+        self._attempt.memory.sent = True
         record = self._attempt.record(
             self._before, self._past, self._attempt.clock.now(), self._marker, number=self._number
         )
@@ -126,7 +141,7 @@ class JobPost:
         The pause after a 429 is long enough for such a job to appear in the list. No request is made during the pause.
         """
         attempt = self._attempt
-        end = attempt.clock.now() + THROTTLE_LIMIT
+        end = attempt.limits.start(THROTTLED) + THROTTLE_LIMIT
         while True:
             try:
                 return attempt.hook.submit_job(spec, repeat_throttled=False)
@@ -141,20 +156,29 @@ class JobPost:
                     pause,
                     error,
                 )
-                attempt.clock.sleep(pause, attempt.is_killed)
+                attempt.pause_throttled(record, pause)
                 attempt.check_alive(
                     "The service answered its last POST with 429. If it accepted the job anyway, the job "
                     "continues, and a retry of this task searches for it."
                 )
                 try:
-                    choice = self._search(record).run_once().choice
+                    found = self._find_throttled(record)
+                except PolarisGuardError:
+                    raise
                 except PolarisError as trouble:
                     raise error from trouble
-            if choice.job is not None:
-                return choice.job.state
-            if choice.doubtful and self._must_not_repeat:
-                raise attempt.messages.doubtful(choice.doubtful)
+            if found is not None:
+                return found
             self._write()
+
+    def _find_throttled(self, record: Record) -> JobState | None:
+        """Return the job that a POST created although it was answered with 429; None if there is none."""
+        choice = self._search(record).run_once().choice
+        if choice.job is not None:
+            return choice.job.state
+        if choice.doubtful and self._must_not_repeat:
+            raise self._attempt.messages.doubtful(choice.doubtful)
+        return None
 
     def _post_unmarked(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
         """Send the job without the marker, which may be the reason for the 400. The record is updated first."""

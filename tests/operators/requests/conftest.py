@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,10 +22,14 @@ class Recorder:
     The rounds of requests: those of one call of ``ask`` are one round, and every other request is a round of its own.
 
     :param rounds: The requests of each round, sorted: method and path below the project, ids replaced.
+    :param clock: A clock that each round advances.
+    :param seconds: Seconds that a round takes on it.
     """
 
     def __init__(self) -> None:
         self.rounds: list[list[str]] = []
+        self.clock: Any = None
+        self.seconds = 0.2
         self._current: list[str] | None = None
 
     @property
@@ -36,7 +41,7 @@ class Recorder:
         path = unquote(urlsplit(url).path.partition("/projects/")[2].partition("/")[2])
         path = re.sub(r"(query-)?[0-9a-f]{8}-[0-9a-f-]{27}", "ID", path)
         if self._current is None:
-            self.rounds.append([f"{method} {path}"])
+            self._finish([f"{method} {path}"])
         else:
             self._current.append(f"{method} {path}")
 
@@ -48,8 +53,13 @@ class Recorder:
             yield
         finally:
             if self._current:
-                self.rounds.append(sorted(self._current))
+                self._finish(sorted(self._current))
             self._current = None
+
+    def _finish(self, requests: list[str]) -> None:
+        self.rounds.append(requests)
+        if self.clock is not None:
+            self.clock.time += timedelta(seconds=self.seconds)
 
 
 @pytest.fixture(autouse=True)

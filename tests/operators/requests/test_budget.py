@@ -80,6 +80,7 @@ class Task:
 
     def resume(self, deferred: Any) -> str:
         job = deferred.trigger.job_id
+        self.world.running.emulator.jobs.get_for_reply(job)  # the trigger has seen its end
         event = {"status": "ended", "job_id": job, "state": "completed", "message": "it has ended"}
         arguments = through_airflow({**deferred.kwargs, "event": event})
         assert self.operator().resume_execution(deferred.method_name, arguments, self.context) == job
