@@ -77,3 +77,13 @@ def emulator_server() -> Iterator[EmulatorServer]:
 
 
 pytest_plugins = ("tests.fixtures", "tests.druid_service")
+
+
+@pytest.fixture(autouse=True)
+def requests_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Send the requests that a task sends at once one after the other, with one client, so that their order is certain.
+
+    A module whose tests are about requests at once has a fixture of the same name that does nothing.
+    """
+    monkeypatch.setattr("airflow_provider_polaris.hooks.parallel.MOST_AT_ONCE", 1)

@@ -225,8 +225,14 @@ class IngestionService(Protocol):
     def get_query(self, query_id: str) -> dict[str, Any]:
         """Return the state of an asynchronous query."""
 
-    def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
-        """Yield the rows of an asynchronous query that has succeeded."""
+    def iter_query_rows(self, query_id: str, *, state: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """
+        Yield the rows of an asynchronous query that has succeeded.
+
+        :param query_id: Its id.
+        :param state: The result of :meth:`get_query` after the query's end, which saves a request; more if it contains
+            the rows. None requests it.
+        """
 
     def cancel_query(self, query_id: str) -> None:
         """Cancel an asynchronous query; no effect on one that has ended."""

@@ -46,3 +46,29 @@ def result_pages(state: Mapping[str, Any], query_id: str) -> list[int] | list[No
     if len(pages) > MOST_PAGES:
         raise PolarisProtocolError(f"query {query_id!r} has {len(pages)} pages, more than {MOST_PAGES}.")
     return pages or [None]
+
+
+def rows_of_state(state: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """
+    Return the rows of an asynchronous query that its state contains; None if it doesn't contain all of them.
+
+    Druid's state has the rows of a query that were written to its report. OBSERVED(Druid 27): a timestamp in them is a
+    number of milliseconds.
+
+    >>> rows_of_state({"schema": [{"name": "n"}], "result": {"numTotalRows": 1, "sampleRecords": [[7]]}})
+    [{'n': 7}]
+
+    :param state: The state of the query.
+    """
+    result, schema = state.get("result"), state.get("schema")
+    if not isinstance(result, Mapping) or not isinstance(schema, list):
+        return None
+    records, total = result.get("sampleRecords"), result.get("numTotalRows")
+    names = [str(column.get("name")) for column in schema if isinstance(column, Mapping)]
+    if not isinstance(records, list) or type(total) is not int or total != len(records):
+        return None
+    if len(set(names)) != len(schema):
+        return None
+    if not all(isinstance(record, list) and len(record) == len(names) for record in records):
+        return None
+    return [dict(zip(names, record, strict=True)) for record in records]

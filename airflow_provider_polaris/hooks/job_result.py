@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
@@ -64,10 +65,12 @@ class JobStatus:
 
     :param status: ``executionStatus``.
     :param state: The whole description, only if the job has ended.
+    :param metrics: The answer to the request for its metrics, which was sent at the same time.
     """
 
     status: str
     state: JobState | None = None
+    metrics: Future[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,19 +86,24 @@ class JobResult:
     error: PolarisJobError | None
 
 
-def fetch_status(hook: PolarisHook, job_id: str) -> JobStatus:
+def fetch_status(hook: PolarisHook, job_id: str, *, has_ended: bool = False) -> JobStatus:
     """
-    Return a job's status, and its whole description if it has ended.
+    Return a job's status. If it has ended, also return its whole description and its metrics, requested together.
 
     :param hook: The hook.
     :param job_id: The job.
-    :raises PolarisError: The request failed.
+    :param has_ended: Whether the job has ended, as far as is known, so that its status is not requested first.
+    :raises PolarisError: The request failed. An error of the metrics is in their future.
     """
-    status = hook.get_job_status(job_id)
-    if normalize_status(status) not in TERMINAL_STATUSES:
-        return JobStatus(status)
-    state = JobState.from_wire(hook.get_job(job_id))
-    return JobStatus(state.status, state if state.is_terminal else None)
+    if not has_ended:
+        status = hook.get_job_status(job_id)
+        if normalize_status(status) not in TERMINAL_STATUSES:
+            return JobStatus(status)
+    description, metrics = hook.ask_together(
+        [lambda client: client.get_job(job_id), lambda client: client.get_job_metrics(job_id)]
+    )
+    state = JobState.from_wire(description.result())
+    return JobStatus(state.status, state, metrics) if state.is_terminal else JobStatus(state.status)
 
 
 def fetch_result(
@@ -106,6 +114,7 @@ def fetch_result(
     adopted: bool | None,
     seconds: float | None,
     log: Any,
+    metrics: Future[dict[str, Any]] | None = None,
 ) -> JobResult:
     """
     Return and log the result of a job that has ended. If it failed, copy Polaris' log of the job.
@@ -118,11 +127,13 @@ def fetch_result(
     :param adopted: Whether the job was found instead of submitted; None if unknown.
     :param seconds: How long the caller waited, for the error.
     :param log: Logger of the task.
+    :param metrics: The answer to the request for the metrics, if it was sent already.
     """
     url = hook.job_url(state.job_id, state.target_table or "")
-    metrics = _best_effort(lambda: hook.get_job_metrics(state.job_id), "metrics", state.job_id, log)
-    facts = job_facts(state, metrics=metrics, adopted=adopted)
-    error = completion_error(state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds)
+    fetch = (lambda: hook.get_job_metrics(state.job_id)) if metrics is None else metrics.result
+    totals = _best_effort(fetch, "metrics", state.job_id, log)
+    facts = job_facts(state, metrics=totals, adopted=adopted)
+    error = completion_error(state, metrics=totals, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds)
     if error is None:
         log.info(
             "Job %r completed: %s rows read, %s rows stored. See %s",
@@ -136,7 +147,7 @@ def fetch_result(
     entries = parse_log(wire_log) or (state.health.log if state.health is not None else ())
     copy_log(state.job_id, entries, log)
     error = completion_error(
-        state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds, logs=entries
+        state, metrics=totals, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds, logs=entries
     )
     return JobResult(facts, error)
 

@@ -9,6 +9,7 @@ requests, sleeps and logs. It cancels nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -39,11 +40,13 @@ class WaitResult:
     :param state: Description of the job after its end.
     :param error: Why the wait was given up.
     :param is_late: Whether the deadline passed.
+    :param metrics: The answer to the request for the job's metrics, if it was sent with the description.
     """
 
     state: JobState | None = None
     error: PolarisError | None = None
     is_late: bool = False
+    metrics: Future[dict[str, Any]] | None = None
 
 
 class WorkerWait:
@@ -81,42 +84,55 @@ class WorkerWait:
         self._stop = stop
         self._progress = ProgressLogger(hook, tracker, log)
 
-    def poll(self) -> WaitResult | None:
+    def take(self, state: JobState) -> WaitResult:
+        """
+        Return the result for a job that has ended, without a request.
+
+        :param state: Its description.
+        """
+        log_messages(self._log, self._tracker.record_status(state.status, self._clock.now()).messages)
+        return WaitResult(state)
+
+    def poll(self, *, has_ended: bool = False) -> WaitResult | None:
         """
         Poll the job once.
 
+        :param has_ended: Whether the job has ended, as far as is known, so that its status is not requested first.
         :return: None if the wait continues.
         """
         if self._stop():
             return WaitResult()
-        self.failure, state = None, None
+        self.failure, state, metrics = None, None, None
         try:
-            found = fetch_status(self._hook, self._tracker.job_id)
+            found = fetch_status(self._hook, self._tracker.job_id, has_ended=has_ended)
         except PolarisError as error:
             self.failure = error
             verdict = self._tracker.record_error(error, self._clock.now())
         else:
-            state = found.state
+            state, metrics = found.state, found.metrics
             verdict = self._tracker.record_status(found.status, self._clock.now())
         log_messages(self._log, verdict.messages)
         if verdict.decision != "wait":
             late = verdict.decision == "deadline"
-            return WaitResult(state, None if late else verdict.error, late)
+            return WaitResult(state, None if late else verdict.error, late, metrics)
         if self.failure is None:
             self._log_details(self._clock.now())
         return WaitResult() if self._stop() else None
 
-    def until_end(self, poll_interval: float) -> WaitResult:
+    def until_end(self, poll_interval: float, *, has_ended: bool = False) -> WaitResult:
         """
         Poll the job until it ends, its deadline passes, or ``stop`` returns true.
 
         :param poll_interval: Seconds between two polls, plus or minus 10 %.
+        :param has_ended: As in :meth:`poll`, for the first one.
         """
-        while (result := self.poll()) is None:
+        result = self.poll(has_ended=has_ended)
+        while result is None:
             delay = poll_interval * self._clock.jitter()
             if self._tracker.deadline is not None:
                 delay = min(delay, max((self._tracker.deadline - self._clock.now()).total_seconds(), 0.0))
             self._clock.sleep(delay, self._stop)
+            result = self.poll()
         return result
 
     def _log_details(self, now: datetime) -> None:

@@ -9,10 +9,13 @@ imports this module.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_polaris.hooks.parallel import ParallelClients, Request
 from airflow_provider_polaris.runtime.compat import BaseHook
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ class PolarisHook(BaseHook):
         super().__init__()
         self.polaris_conn_id = polaris_conn_id
         self._client: IngestionService | None = None
+        self._longest_retries: float | None = None
+        self._parallel = ParallelClients(lambda: self.get_client(), lambda: self.new_client())
 
     def get_client(self) -> IngestionService:
         """
@@ -55,17 +60,11 @@ class PolarisHook(BaseHook):
         :raises PolarisSpecError: The connection is incomplete or malformed.
         """
         if self._client is None:
-            from airflow_provider_polaris.client import connect
-
-            self._client = connect(self.settings)
+            self._client = self.new_client()
         return self._client
 
     def get_conn(self) -> Any:
-        """
-        Return the client. Deprecated: call :meth:`get_client`.
-
-        In the hook of Airflow's SQL operators this method returns a connection of PEP 249.
-        """
+        """Return the client. Deprecated: in PolarisSqlHook, it is a connection of PEP 249."""
         warnings.warn(
             "PolarisHook.get_conn() is deprecated: call get_client(). In PolarisSqlHook, get_conn() returns a DB-API "
             "connection.",
@@ -74,11 +73,33 @@ class PolarisHook(BaseHook):
         )
         return self.get_client()
 
+    def new_client(self) -> IngestionService:
+        """Return another client, for another thread. The caller closes it."""
+        from airflow_provider_polaris.client import connect
+
+        settings = self.settings
+        if self._longest_retries is not None:
+            settings = replace(settings, retry_budget=min(settings.retry_budget, self._longest_retries))
+        return connect(settings)
+
+    def limit_retries(self, seconds: float | None) -> None:
+        """Limit the seconds for which clients retry a request; None for the connection's own limit."""
+        if seconds != self._longest_retries:
+            self._longest_retries = seconds
+            self.close()
+
     def close(self) -> None:
-        """Close the client's HTTP connections. The next request opens new ones."""
+        """Close the HTTP connections of all clients. The next request opens new ones."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+        self._parallel.close()
+
+    def ask_together(
+        self, requests: Sequence[Request], check_alive: Callable[[], None] = lambda: None
+    ) -> list[Future[Any]]:
+        """Send requests at the same time, each with its own client; see :meth:`ParallelClients.ask`."""
+        return self._parallel.ask(requests, check_alive)
 
     @property
     def settings(self) -> ServiceSettings:

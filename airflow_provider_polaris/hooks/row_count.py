@@ -9,19 +9,18 @@ includes streamed rows that no job can read yet. It is used only where neither a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_polaris.hooks.count_query import Ask, CountQuery, WrongQuery
 from airflow_provider_polaris.hooks.query_refusal import QueryRefusal
+from airflow_provider_polaris.hooks.running_counts import FIRST_PAUSE, RunningCounts
 from airflow_provider_polaris.jobs.errors import (
-    PolarisAmbiguousSubmitError,
     PolarisApiError,
-    PolarisError,
     PolarisGuardError,
     PolarisGuardUnansweredError,
-    PolarisThrottledError,
 )
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.status.state import JobState
@@ -30,22 +29,6 @@ from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client.service import IngestionService
-
-#: Longest time for one query.
-QUERY_LIMIT: Final = timedelta(minutes=10)
-
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 5.0
-#: Seconds before a query is started again that the service had no capacity for, without ``Retry-After``.
-_THROTTLED_PAUSE: Final = 15.0
-_HELD_BACK: Final = "Rows can't be counted now. This task tries again every %.0f s, for up to %.0f s: %s"
-#: Most attempts to start a query with an unknown outcome. A second SELECT costs money but does no harm.
-_MOST_STARTS: Final = 3
-#: Statuses for a project without asynchronous SQL, or a key without permission for it.
-_HAS_NONE: Final = frozenset({400, 403, 404, 405, 501})
-#: Query published segments only, as jobs do. This is Druid's default; it is set because results depend on it.
-#: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
-_VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
 
 
 @dataclass(frozen=True)
@@ -66,20 +49,6 @@ class CountErrorAdvice:
     )
 
 
-class _WrongQuery(Exception):  # noqa: N818 (never leaves this module)
-    """
-    Raised when the service reports a wrong query.
-
-    :param fault: The reason.
-    :param error: The error to raise if the user's SQL isn't the cause.
-    """
-
-    def __init__(self, fault: QueryRefusal, error: PolarisError) -> None:
-        super().__init__()
-        self.fault = fault
-        self.error = error
-
-
 class RowCounter:
     """
     Run queries that must read every row that a job can read.
@@ -88,6 +57,8 @@ class RowCounter:
     :param limits: Time limits.
     :param log: Logger of the task.
     :param purpose: Texts for errors.
+    :param ask: Sends several requests at once; None sends one after the other with the client.
+    :param first_look: Seconds from the start of a query to the first look at it.
     """
 
     def __init__(
@@ -97,11 +68,15 @@ class RowCounter:
         log: Any,
         *,
         purpose: CountErrorAdvice = CountErrorAdvice(),
+        ask: Ask | None = None,
+        first_look: float = FIRST_PAUSE,
     ) -> None:
         self._connect = connect
         self._purpose = purpose
         self._limits = limits
         self._log = log
+        self._ask = ask or self._ask_in_turn
+        self._first_look = first_look
         #: Why asynchronous SQL is unavailable; None if it is available.
         self._refusal: PolarisApiError | None = None
 
@@ -128,8 +103,45 @@ class RowCounter:
         :raises PolarisGuardUnansweredError: The query failed or timed out.
         :raises PolarisError: Any error of the client.
         """
+        (rows,) = self.start([CountQuery(sql, table, context or {}, as_job, words or {})])
+        return rows()
+
+    def start(self, queries: Sequence[CountQuery]) -> list[Callable[[], list[dict[str, Any]]]]:
+        """
+        Run several queries at once, and wait for them.
+
+        :param queries: The queries, in the order in which their rows are read.
+        :return: One function for each query, which returns its rows or raises its error; see :meth:`rows`. An error of
+            one query means that the later ones may have no result. Without asynchronous SQL, it runs the query now.
+        :raises PolarisJobCanceledError: The task was killed. The queries are canceled.
+        """
+        if queries and self._refusal is None:
+            RunningCounts(
+                queries,
+                self._ask,
+                self._limits,
+                self._log,
+                aftermath=self._purpose.aftermath,
+                first_look=self._first_look,
+            ).run()
+            self._refusal = next((query.refusal for query in queries if query.refusal is not None), None)
+        return [lambda query=query: self._rows_of(query) for query in queries]  # type: ignore[misc]
+
+    def _ask_in_turn(self, requests: Sequence[Callable[[IngestionService], Any]]) -> list[Future[Any]]:
+        answers = []
+        for request in requests:
+            answer: Future[Any] = Future()
+            try:
+                answer.set_result(request(self._connect()))
+            except Exception as error:
+                answer.set_exception(error)
+            answers.append(answer)
+        return answers
+
+    def _rows_of(self, query: CountQuery) -> list[dict[str, Any]]:
+        table = query.table
         try:
-            return self._rows_unless_wrong(sql, table, context, as_job=as_job, words=words or {})
+            return self._rows_unless_wrong(query)
         except (PolarisGuardUnansweredError, PolarisApiError) as error:
             # Druid has no table without segments. Source: druid.apache.org/docs/latest/querying/sql.
             if table.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
@@ -137,18 +149,13 @@ class RowCounter:
                 return []
             raise
 
-    def _rows_unless_wrong(
-        self,
-        sql: str,
-        table: TableStorage,
-        context: Mapping[str, Any] | None,
-        *,
-        as_job: bool,
-        words: Mapping[str, str],
-    ) -> list[dict[str, Any]]:
+    def _rows_unless_wrong(self, query: CountQuery) -> list[dict[str, Any]]:
+        table = query.table
         try:
-            return self._rows(sql, table, context, as_job=as_job, has_words=bool(words))
-        except _WrongQuery as wrong:
+            if query.failure is not None:
+                raise query.failure
+            return self._synchronously(query) if query.rows is None else query.rows
+        except WrongQuery as wrong:
             found = wrong
         # Raised outside the handler, so that the error has no context.
         if table.is_empty:
@@ -158,113 +165,17 @@ class RowCounter:
                 "The service couldn't count rows: queries can't read the table or a column yet; the service reports "
                 f"{found.fault.reason!r}.{self._purpose.aftermath} A retry counts again."
             )
-        raise found.fault.argument_error(words, table, self._purpose.aftermath) or found.error
+        raise found.fault.argument_error(query.words, table, self._purpose.aftermath) or found.error
 
-    def _rows(
-        self, sql: str, table: TableStorage, context: Mapping[str, Any] | None, *, as_job: bool, has_words: bool
-    ) -> list[dict[str, Any]]:
-        if self._refusal is None:
-            rows = self._asynchronously(sql, table, context or {}, has_words=has_words)
-            if rows is not None:
-                return rows
-        self._check_all_at_hand(table, as_job=as_job)
+    def _synchronously(self, query: CountQuery) -> list[dict[str, Any]]:
+        self._check_all_at_hand(query.table, as_job=query.as_job)
         try:
-            return self._connect().query(sql, context=context)
+            return self._connect().query(query.sql, context=query.context)
         except PolarisApiError as error:
             fault = QueryRefusal.of_refusal(error)
             if not fault.is_of_query:
                 raise
-            raise _WrongQuery(fault, error) from None
-
-    def _asynchronously(
-        self, sql: str, table: TableStorage, context: Mapping[str, Any], *, has_words: bool
-    ) -> list[dict[str, Any]] | None:
-        client = self._connect()
-        try:
-            query_id = self._start_as_job(sql, context)
-        except PolarisApiError as error:
-            if error.status not in _HAS_NONE:
-                raise
-            fault = QueryRefusal.of_refusal(error)
-            # OBSERVED(Druid 27): a query is planned before it is accepted, so a 400 may be about its table.
-            if error.status == 400 and fault.is_of_query and (has_words or fault.is_transient(table)):
-                raise _WrongQuery(fault, error) from None
-            self._refusal = error
-            return None
-        try:
-            self._await(query_id)
-        except BaseException:
-            self._cancel(query_id)
-            raise
-        return list(client.iter_query_rows(query_id))
-
-    def _start_as_job(self, sql: str, context: Mapping[str, Any]) -> str:
-        try:
-            return self._start(sql, {**_VIEW_OF_JOBS, **context})
-        except PolarisApiError as error:
-            if error.status != 400:
-                raise
-            query_id = self._start(sql, context)
-            self._log.warning(
-                "The service rejects %r in the query context, so the count may include rows that no job can read "
-                "yet. Its answer: %s",
-                "includeSegmentSource",
-                error,
-            )
-            return query_id
-
-    def _start(self, sql: str, context: Mapping[str, Any]) -> str:
-        end = self._limits.limit(QUERY_LIMIT)
-        lost, told = 0, ""
-        while True:
-            self._limits.check_alive()
-            try:
-                return str(self._connect().start_query(sql, context=context)["queryId"])
-            except PolarisAmbiguousSubmitError as error:
-                lost += 1
-                if lost == _MOST_STARTS:
-                    raise PolarisGuardUnansweredError(
-                        f"The service didn't answer {_MOST_STARTS} requests to count rows.{self._purpose.aftermath} "
-                        f"{error.__cause__ or error} A retry counts again."
-                    ) from None
-            except PolarisThrottledError as error:
-                pause = max(error.retry_after or 0.0, _THROTTLED_PAUSE)
-                if str(error) != told:
-                    told = str(error)
-                    self._log.info(_HELD_BACK, pause, QUERY_LIMIT.total_seconds(), error)
-                if not self._limits.sleep(pause, end):
-                    raise
-
-    def _await(self, query_id: str) -> None:
-        end = self._limits.limit(QUERY_LIMIT)
-        pause = _FIRST_PAUSE
-        while True:
-            answer = self._connect().get_query(query_id)
-            state = str(answer["state"]).upper()
-            if state == "SUCCESS":
-                return
-            if state == "FAILED":
-                fault = QueryRefusal.of_failure(answer)
-                said = f": {fault.reason!r}" if fault.reason else ""
-                unanswered = PolarisGuardUnansweredError(
-                    f"The service couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A "
-                    "retry counts again."
-                )
-                raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
-            if not self._limits.sleep(pause, end):
-                raise PolarisGuardUnansweredError(
-                    f"The service couldn't count rows in time: query {query_id!r} is still {state!r} and was "
-                    f"canceled.{self._purpose.aftermath} A retry counts again."
-                )
-            if pause < _LONGEST_PAUSE <= 2 * pause:
-                self._log.info("The service is still counting rows (query %r is %r).", query_id, state)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _cancel(self, query_id: str) -> None:
-        try:
-            self._connect().cancel_query(query_id)
-        except PolarisError as error:
-            self._log.debug("Query %r may run on: %s", query_id, error)
+            raise WrongQuery(fault, error) from None
 
     def _check_all_at_hand(self, table: TableStorage, *, as_job: bool) -> None:
         if not table.is_wholly_precached:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 from airflow_provider_polaris.jobs.tables.description import TableDescription
@@ -26,6 +27,11 @@ class TableInfo:
     facts: TableDescription
     storage: TableStorage
 
+    @classmethod
+    def from_wire(cls, payload: Mapping[str, Any]) -> TableInfo:
+        """Parse the answer to the request for a table."""
+        return cls(TableDescription.from_wire(payload), TableStorage.from_wire(payload))
+
 
 def find_table(hook: PolarisHook, name: str) -> TableInfo | None:
     """
@@ -38,4 +44,4 @@ def find_table(hook: PolarisHook, name: str) -> TableInfo | None:
         payload = hook.get_table(name)
     except PolarisNotFoundError:
         return None
-    return TableInfo(TableDescription.from_wire(payload), TableStorage.from_wire(payload))
+    return TableInfo.from_wire(payload)

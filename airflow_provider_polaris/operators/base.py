@@ -38,9 +38,12 @@ class PolarisBaseOperator(ResumingOperator):
     completed job that added rows is not repeated, unless ``repeat_append=True``. If its rows are wanted, mark the task
     as success.
 
-    **Where it waits.** By default, the task waits in the worker. With ``deferrable``, it polls once and then waits in
-    the triggerer, which polls for all tasks of the same connection together. Result, errors and log are the same. A
-    resumed task keeps the values it started with, although Airflow renders the templates again.
+    **Where it waits.** By default, the task waits in the worker. With ``deferrable``, each wait of more than a few
+    seconds moves to the triggerer: for the job, and before that for row counts, conflicting jobs, a table that is being
+    loaded, an earlier job that has to end, a 429, or a service that gives no answer. The triggerer polls for all tasks
+    of the same connection together. It only waits; the worker submits and decides. Result, errors and log are the same.
+    A resumed task keeps the job that it planned, although Airflow renders the templates again. A kill before the job is
+    submitted leaves a running count query to end by itself.
 
     **Deadline.** The deadline is ``timeout``, or 30 s before ``execution_timeout`` (but not before half of it). At the
     deadline the job is canceled, unless ``cancel_on_timeout=False``, and the task fails. The error gives the time that
@@ -60,8 +63,8 @@ class PolarisBaseOperator(ResumingOperator):
     :param polaris_conn_id: Id of the Airflow connection. (templated)
     :param wait_for_completion: Wait for the job's end and check its result. False ends the task once the job is
         submitted. (templated)
-    :param deferrable: Wait in the triggerer and free the worker slot. No effect without ``wait_for_completion``. The
-        default is Airflow's ``[operators] default_deferrable``. (templated)
+    :param deferrable: Wait in the triggerer and free the worker slot, before the job is submitted and until it ends.
+        The default is Airflow's ``[operators] default_deferrable``. (templated)
     :param poll_interval: Seconds between two polls of the job, varied by up to 10 %. (templated)
     :param timeout: Seconds from the start of this try until the task times out; None for no limit of its own.
         ``execution_timeout`` also counts: the task times out 30 s before it, but not before half of it. (templated)
@@ -256,21 +259,9 @@ class PolarisBaseOperator(ResumingOperator):
         start = try_start(context["ti"], CLOCK.now())
         timeout = None if options.timeout is None else timedelta(seconds=options.timeout)
         deadline = deadline_of(start, timeout, self.execution_timeout)
-        return self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
-
-    def _submit(self, run: JobRun, context: Context) -> None:
-        from airflow_provider_polaris.operators.new_job import submit_job
-
-        job = submit_job(self, run, context)
-        if job is None:
-            return
-        self._set_job(run)
-        self.has_pushed_links = True
-        run.push_links(job)
-        if not run.options.wait_for_completion and not run.kill.is_killed:
-            return
-        if not run.wait():
-            self.defer(**run.deferral())
+        run = self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
+        run.waits_elsewhere = options.deferrable
+        return run
 
     def _new_run(self, conn_id: str, options: JobOptions, deadline: datetime | None, context: Context) -> JobRun:
         from airflow_provider_polaris.hooks.polaris import PolarisHook

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from airflow_provider_polaris.hooks.task_reads import TaskReads
 from airflow_provider_polaris.jobs.errors import PolarisApiError
 from airflow_provider_polaris.operators.constant_columns import warn_of_constants
 from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_task_test, show_problems, show_request
@@ -37,21 +38,28 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
     :param run: The job run of this try; it gets the job's id.
     :param context: Airflow's context.
     :return: The job as the service described it last; None if no job is needed.
+    :raises WaitElsewhere: The task is to be deferred. Afterwards the call is repeated with the same memory.
     :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
     """
     run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
-    spec = task.plan_job(context, run.hook)
-    warn_of_constants(spec, task.log)
-    if is_task_test(context):
-        show_request(task, spec, run.hook)
     identity = TaskIdentity.from_context(context, task.retries)
+    # A later try usually resumes a job, which needs no list.
+    run.reads = TaskReads(run.hook, run.clock, lists_jobs=identity.first_try_ever, check_alive=run.limits.check_alive)
+    memory = run.memory
+    if memory.spec is None:
+        memory.spec = dict(task.plan_job(context, run.hook))
+        memory.optional_context = list(task.optional_context)
+        warn_of_constants(memory.spec, task.log)
+        if is_task_test(context):
+            show_request(task, memory.spec, run.hook)
+    spec = memory.spec
     try:
         return run.submit(
             spec,
             identity,
             _store(task, context) if run.options.durable else None,
             guards=lambda earlier: task.guard_job(spec, run, earlier),
-            optional_context=task.optional_context,
+            optional_context=memory.optional_context,
         )
     except PolarisApiError as error:
         if is_permanent(error):

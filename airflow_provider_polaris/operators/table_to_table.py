@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
@@ -41,13 +42,12 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     **Checks.** Before it submits the job, the operator refuses what Polaris would reject and what would lose data. For
     example, it refuses intervals that are not aligned with partitions (Polaris replaces whole partitions), unmarked
-    aggregates, and counts of rows on a table that is already rolled up. For these checks it reads the target table
-    once, in replace mode and if the run determines the interval. It reads the source table once, if the job aggregates
-    and ``source_is_rollup`` is not set.
+    aggregates, and counts of rows on a table that is already rolled up. For these checks and the guards it reads both
+    tables and the list of active jobs once, at the same time.
 
-    **Guards.** Right before the POST, the operator reads source and target again. In replace mode it counts the rows of
-    both, one query each, because a replace job that finds fewer rows than the target has erases the difference. Nothing
-    is submitted if the source has no rows for the job (``on_empty_source``). Nothing is submitted if partitions of the
+    **Guards.** Right before the POST, in replace mode, the operator counts the rows of source and target, one query
+    each at the same time. A replace job that finds fewer rows than the target has erases the difference. Nothing is
+    submitted if the source has no rows for the job (``on_empty_source``). Nothing is submitted if partitions of the
     target have rows that the source no longer has (``on_shrink``), for example when an old rollup runs again after its
     source was aged out. The counts use asynchronous SQL, which reads all data. If the project does not support it,
     synchronous SQL counts only tables that are fully precached; otherwise the task fails, and the message lists the
@@ -114,8 +114,8 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     :param polaris_conn_id: Id of the Airflow connection. (templated)
     :param wait_for_completion: Wait for the job's end and check its result. False ends the task once the job is
         submitted. (templated)
-    :param deferrable: Wait in the triggerer and free the worker slot. No effect without ``wait_for_completion``. The
-        default is Airflow's ``[operators] default_deferrable``. (templated)
+    :param deferrable: Wait in the triggerer and free the worker slot, before the job is submitted and until it ends.
+        The default is Airflow's ``[operators] default_deferrable``. (templated)
     :param poll_interval: Seconds between two polls of the job, varied by up to 10 %. (templated)
     :param timeout: Seconds from the start of this try until the task times out; None for no limit of its own.
         ``execution_timeout`` also counts: the task times out 30 s before it, but not before half of it. (templated)
@@ -239,7 +239,9 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 
         may_be_empty = self._guard_options().on_empty_source == "submit"
-        spec = build_spec(TableToTableArguments.pick(vars(self)), context, hook, self.log)
+        # A dry run has another hook, which reads tables only.
+        reads = self._run.reads if self._run is not None and self._run.hook is hook else None
+        spec = build_spec(TableToTableArguments.pick(vars(self)), context, hook, self.log, reads)
         if spec["ingestionMode"] != "replace" or may_be_empty or has_empty_insert_check(spec):
             return spec
         # Rows may be deleted between the count and the start of the job.
@@ -248,18 +250,21 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Count the rows to read and to replace, and check for conflicting jobs; see the class."""
+        from airflow_provider_polaris.operators.guards.options import GuardOptions
         from airflow_provider_polaris.operators.guards.table_to_table import SourceGuards
         from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
 
+        memory = run.memory
+        memory.guard_options = memory.guard_options or asdict(self._guard_options())
         guards = SourceGuards(
             run.hook,
             spec,
-            self._guard_options(),
-            clock=run.clock,
+            GuardOptions(**memory.guard_options),
+            limits=run.limits,
             log=self.log,
-            stop=lambda: run.kill.is_killed,
-            deadline=run.deadline,
             poll_interval=run.options.poll_interval,
+            reads=run.reads,
+            counting=memory.counting,
         )
         decision = guards.check(own_jobs=earlier_jobs)
         if decision.action == "skip":

@@ -35,10 +35,15 @@ from airflow_provider_polaris.runtime.run_interval import timetable_zone
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.hooks.task_reads import TaskReads
 
 
 def build_spec(
-    arguments: TableToTableArguments, context: Mapping[str, Any], hook: PolarisHook, log: Any
+    arguments: TableToTableArguments,
+    context: Mapping[str, Any],
+    hook: PolarisHook,
+    log: Any,
+    reads: TaskReads | None = None,
 ) -> dict[str, Any]:
     """
     Build the spec of a table-to-table job and check it.
@@ -50,6 +55,8 @@ def build_spec(
     :param context: Airflow's context.
     :param hook: Hook for Polaris.
     :param log: Logger of the task.
+    :param reads: Reads each table once, for the guards, too: both tables are read, at the same time. None reads with
+        the hook.
     :return: The JSON object for Polaris.
     :raises PolarisSpecError: An argument is wrong, or the job would be.
     """
@@ -66,12 +73,16 @@ def build_spec(
     spans = plan_intervals(arguments, context, mode=mode, replace_all=replace_all)
     _log_interval(spans, log)
 
+    if reads is not None:
+        reads.read(source_name, target_name)
+    find = hook if reads is None else reads
     target, is_target_absent = None, False
     if mode == "replace" or spans.run is not None:
         with suppress(TableNotSeenError):
-            target = _read_table(hook, target_name)
+            target = _read_table(find, target_name)
             is_target_absent = target is None
-    source = _source_facts(arguments, hook, source_name, target if target_name == source_name else None)
+    known = target if target_name == source_name else None
+    source = _source_facts(arguments, hook, find, source_name, known)
     body: dict[str, Any] = {
         "type": "batch",
         "source": {"type": "table", "tableName": source_name},
@@ -176,7 +187,11 @@ def _columns(value: Any) -> Any:
 
 
 def _source_facts(
-    arguments: TableToTableArguments, hook: PolarisHook, name: str, known: TableDescription | None
+    arguments: TableToTableArguments,
+    hook: PolarisHook,
+    find: PolarisHook | TaskReads,
+    name: str,
+    known: TableDescription | None,
 ) -> TableDescription | None:
     """Return a description of the source that includes whether it is rolled up; None if that makes no difference."""
     said = as_optional_bool(arguments.source_is_rollup, "source_is_rollup")
@@ -187,7 +202,7 @@ def _source_facts(
     if not _aggregates(arguments):
         return None
     try:
-        facts = _read_table(hook, name)
+        facts = _read_table(find, name)
     except TableNotSeenError:
         return None
     if facts is None:
@@ -207,9 +222,9 @@ def _aggregates(arguments: TableToTableArguments) -> bool:
     return any(isinstance(mapping, Mapping) and mapping.get("isAggregation") is True for mapping in wire)
 
 
-def _read_table(hook: PolarisHook, name: str) -> TableDescription | None:
+def _read_table(find: PolarisHook | TaskReads, name: str) -> TableDescription | None:
     """Return the description of a table; None if it does not exist."""
     try:
-        return TableDescription.from_wire(hook.get_table(name))
+        return TableDescription.from_wire(find.get_table(name))
     except PolarisNotFoundError:
         return None

@@ -4,35 +4,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.jobs.errors import (
-    PolarisJobCanceledError,
-)
+from airflow_provider_polaris.jobs.errors import PolarisJobCanceledError
+from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere, WaitMemory
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.clock import Clock
 
 
+#: Seconds that a deferrable task waits in the worker before it is deferred: about as long as a deferral takes.
+_PATIENCE: Final = 5.0
+#: The same for the end of something else, because the first look found that it takes longer than usual.
+_PATIENCE_UNTIL: Final = 1.0
+
+
+@dataclass
+class Waited:
+    """The seconds that this process has waited."""
+
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class Deadline:
     """
-    The clock and the deadline of a task.
+    The clock and the deadline of a task, and where it waits.
 
     :param clock: Time and sleep.
     :param stop: Returns whether the task was killed.
     :param deadline: When the task times out; None for never.
+    :param memory: The waits of this try, before and after its deferrals.
+    :param is_deferrable: Whether a long pause raises :class:`~.waits.WaitElsewhere`.
     """
 
     clock: Clock
     stop: Callable[[], bool]
     deadline: datetime | None
+    memory: WaitMemory = field(default_factory=WaitMemory)
+    is_deferrable: bool = False
+    _waited: Waited = field(default_factory=Waited)
 
-    def limit(self, longest: timedelta) -> datetime:
-        """Return the end of a wait that begins now: after ``longest``, or at the deadline if that is earlier."""
-        end = self.clock.now() + longest
+    def start(self, name: str) -> datetime:
+        """
+        Return when a wait began: now, or before an earlier deferral.
+
+        :param name: Name of the wait; :meth:`WaitMemory.end` forgets it.
+        """
+        since = self.memory.since.setdefault(name, self.clock.now().timestamp())
+        return datetime.fromtimestamp(since, timezone.utc)
+
+    def limit(self, longest: timedelta, name: str | None = None) -> datetime:
+        """
+        Return the end of a wait: ``longest`` after its start, or the deadline if that is earlier.
+
+        :param longest: The limit.
+        :param name: Name of the wait, which may have begun before a deferral; None for one that begins now.
+        """
+        end = (self.clock.now() if name is None else self.start(name)) + longest
         return end if self.deadline is None else min(end, self.deadline)
 
     def check_alive(self) -> None:
@@ -44,20 +75,42 @@ class Deadline:
         if self.stop():
             raise PolarisJobCanceledError("the task was killed before it submitted its job.", job_id="")
 
-    def sleep(self, seconds: float, end: datetime) -> bool:
+    def sleep(self, seconds: float, end: datetime, until: Condition | None = None) -> bool:
         """
         Sleep, but not past ``end``.
 
+        :param seconds: Duration.
+        :param end: End of the wait.
+        :param until: What the caller looks for after the pause; None for nothing but the time.
         :return: False, without sleeping, if ``end`` has passed.
         :raises PolarisJobCanceledError: The task was killed.
+        :raises WaitElsewhere: The task is deferrable and would wait for more than a few seconds.
         """
         self.check_alive()
         rest = (end - self.clock.now()).total_seconds()
         if rest <= 0:
             return False
-        self.clock.sleep(min(seconds, rest), self.stop)
+        seconds = min(seconds, rest)
+        self.check_patience(seconds, end if until is not None else None, until)
+        self.clock.sleep(seconds, self.stop)
         self.check_alive()
         return True
+
+    def check_patience(self, seconds: float, end: datetime | None = None, until: Condition | None = None) -> None:
+        """
+        Leave a pause to the triggerer if the task is deferrable and would wait for more than a few seconds.
+
+        :param seconds: Duration of the pause that follows.
+        :param end: When to look again at the latest; None for the end of the pause.
+        :param until: As in :meth:`sleep`.
+        :raises WaitElsewhere: The caller must not pause.
+        """
+        patience = _PATIENCE if until is None else _PATIENCE_UNTIL
+        if self.is_deferrable and self._waited.seconds + seconds > patience:
+            raise WaitElsewhere(
+                until or Condition("time"), end or self.clock.now() + timedelta(seconds=seconds), seconds
+            )
+        self._waited.seconds += seconds
 
 
 #: Airflow's own timeout interrupts any code. Our deadline is earlier by this much, or by half of the timeout if

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_polaris.hooks.job_wait import WorkerWait
 from airflow_provider_polaris.hooks.polaris import PolarisHook
+from airflow_provider_polaris.jobs.errors import PolarisThrottledError
 from tests.exactly_once.conftest import Airflow, die
 from tests.operators.submission.conftest import STORES, Death
 
@@ -107,6 +109,34 @@ def event_fired(airflow: Airflow, _: pytest.MonkeyPatch) -> None:
     raise Death
 
 
+def throttle(patch: pytest.MonkeyPatch) -> None:
+    """Let the service answer the next POST with 429."""
+    submit_job = PolarisHook.submit_job
+
+    def refuse(*_: Any, **__: Any) -> None:
+        patch.setattr(PolarisHook, "submit_job", submit_job)
+        raise PolarisThrottledError("POST /jobs answered 429.", status=429)
+
+    patch.setattr(PolarisHook, "submit_job", refuse)
+
+
+def deferred_before_post(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    """The task waits in the triggerer before it sends its job again, and no triggerer ever runs the trigger."""
+    throttle(patch)
+    airflow.defer()
+    raise Death
+
+
+def resumed_twice(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    """The trigger fires twice, so two workers, one after the other, send the job again."""
+    throttle(patch)
+    resumption = airflow.trigger(airflow.defer())
+    for _ in range(2):
+        with pytest.raises(TaskDeferred):
+            airflow.resume(*resumption)
+    raise Death
+
+
 def result_not_pushed(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
     xcom_push = airflow.ti.xcom_push
 
@@ -129,6 +159,8 @@ STEPS = [
     Step("waiting", waiting, waits="worker"),
     Step("recorded, not deferred", deferring, waits="triggerer"),
     Step("deferred", deferred, waits="triggerer"),
+    Step("deferred before the POST", deferred_before_post, "submitted", "submitted", waits="triggerer", has_job=False),
+    Step("resumed twice before the POST", resumed_twice, waits="triggerer"),
     Step("event fired", event_fired, waits="triggerer", has_job=False, ends_the_job=True),
     Step("result not yet pushed", result_not_pushed, has_job=False, ends_the_job=True),
 ]

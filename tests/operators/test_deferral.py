@@ -15,17 +15,22 @@ from airflow_provider_polaris.jobs.errors import PolarisJobCanceledError, Polari
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.operators.conftest import JOB, REPLACE
-from tests.operators.deferral import CANCEL, STATUS, defer, operator
+from tests.operators.deferral import CANCEL, defer, operator
 
 
-def test_execute_looks_once_before_it_defers(jobs, clock, context, ti):
-    """A job that has already ended needs no triggerer."""
-    jobs.accept()
-    jobs.is_now("completed")
+def test_execute_job_that_has_ended_in_the_answer_needs_no_triggerer(jobs, clock, context, ti):
+    """The answer to the POST describes the job, so nothing is requested but its metrics."""
+    jobs.accept(executionStatus="completed")
     jobs.has(metrics={})
     assert operator().execute(context) == JOB
-    assert jobs.asked == ["POST jobs", f"GET jobs/{JOB}/status", f"GET jobs/{JOB}", f"GET jobs/{JOB}/metrics"]
+    assert jobs.asked == ["POST jobs", f"GET jobs/{JOB}/metrics"]
     assert clock.sleeps == []
+
+
+def test_execute_defers_without_a_look(running, clock, context):
+    """A job that was just submitted has not ended, so the worker is free after the POST."""
+    defer(operator(), context)
+    assert running.asked == ["POST jobs"]
 
 
 def test_execute_pushes_link_and_facts_before_it_defers(running, clock, context, ti):
@@ -36,32 +41,16 @@ def test_execute_pushes_link_and_facts_before_it_defers(running, clock, context,
     assert clock.sleeps == []
 
 
-def test_execute_defers_also_where_the_look_brought_no_answer(jobs, clock, context, task_log):
-    """The triggerer tolerates a failing poll, too."""
-    jobs.accept()
-    jobs.server.answer(*STATUS, 503, {"message": "maintenance"})
-    defer(operator(), context)
-    assert [line.split()[0] for line in task_log()] == ["INFO", "WARNING"]
-
-
 def test_execute_that_does_not_wait_does_not_defer(running, clock, context):
     """wait_for_completion=False needs no triggerer."""
     assert operator(wait_for_completion=False).execute(context) == JOB
 
 
-def test_execute_killed_during_its_look_does_not_defer(running, clock, context):
+def test_execute_killed_after_its_post_does_not_defer(running, clock, context, ti, monkeypatch):
     """A killed task cancels its job instead of being deferred."""
     running.cancel_answers(200, {"executionStatus": "running"})
     task = operator()
-    answers = running.server.answers
-
-    class Killing(dict):
-        def get(self, key, default=None):
-            if key == STATUS:
-                task.on_kill()
-            return answers.get(key, default)
-
-    running.server.answers = Killing()
+    monkeypatch.setattr(ti, "xcom_push", lambda key, value: task.on_kill())
     with pytest.raises(PolarisJobCanceledError, match="its cancellation was requested"):
         task.execute(context)
     assert running.asked.count(CANCEL) == 1

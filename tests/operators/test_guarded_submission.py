@@ -49,11 +49,12 @@ def test_execute_asks_the_guards_about_the_job_as_it_will_be_sent(tables, clock,
     assert (connection, own_jobs) == ("polaris_default", ())
     assert [spec] == tables.submitted
     assert options == GuardOptions("skip", "submit", "fail", "submit")
-    assert (how["clock"], how["poll_interval"]) == (clock, 7.0)
-    assert (how["deadline"] - clock.now()).total_seconds() == 60
-    assert how["stop"]() is False
+    limits = how["limits"]
+    assert (limits.clock, how["poll_interval"]) == (clock, 7.0)
+    assert (limits.deadline - clock.now()).total_seconds() == 60
+    assert limits.stop() is False
     task.on_kill()
-    assert how["stop"]() is True
+    assert limits.stop() is True
 
 
 def test_execute_that_a_guard_refuses_fails_without_retry(tables, clock, context, guards):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError
 from tests.operators.conftest import JOB
@@ -91,9 +92,11 @@ def test_resume_after_a_broken_trigger_keeps_the_deadline(running, clock, contex
     assert clock.sleeps == [30, 20]
 
 
-def test_resume_without_an_event_and_without_a_job_is_airflows_own_error(jobs, clock, context):
-    """A task that has pushed no job has nothing to poll."""
-    with pytest.raises(Exception, match="Trigger timeout") as caught:
+def test_resume_without_an_event_and_without_a_job_starts_again(running, clock, context, task_log):
+    """A task that has pushed no job was deferred before it submitted one. It submits as a retry would."""
+    with pytest.raises(TaskDeferred):
         operator().resume_execution(**abandoned(), context=context)
-    assert type(caught.value).__name__ in {"TaskDeferralError", "TaskDeferralTimeout"}
-    assert jobs.asked == []
+    assert running.asked == ["POST jobs"]
+    assert task_log()[0] == (
+        "WARNING No trigger event arrived in time. The task starts again and waits in this worker."
+    )

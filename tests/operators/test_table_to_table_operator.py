@@ -28,6 +28,17 @@ TARGET = "GET tables/Koalas%20Rollup"
 SOURCE = "GET tables/Koalas%20Source"
 
 
+def jobs_of(table):
+    """The request for the active jobs that change a table."""
+    types = "&".join(f"type={name}" for name in ("batch", "sql", "delete_data", "restore_data", "drop_table"))
+    statuses = "&".join(f"executionStatus={name}" for name in ("idle", "pending", "running", "suspended", "unknown"))
+    order = "sortColumn=created_date_time&sortOrder=DESC&paginationLimit=1000&paginationOffset=0"
+    return f"GET jobs?{types}&{statuses}&targetTableName={table.replace(' ', '+')}&{order}"
+
+
+JOBS = jobs_of("Koalas Rollup")
+
+
 def operator(**arguments):
     measures = {"max_session_length": 'MAX("session_length")'}
     return table_to_table.operator(**{"measures": measures, "rollup_granularity": "hour", **arguments})
@@ -36,7 +47,7 @@ def operator(**arguments):
 def test_execute_with_the_shorthand_replaces_the_runs_interval(tables, clock, context, task_log):
     """The usual case: short form, replace mode, the run's data interval; one read of each table, one POST."""
     operator(partitioned_by="P1D", create_table_if_not_exists="True").execute(context)
-    assert tables.asked == [TARGET, SOURCE, "POST jobs"]
+    assert tables.asked == [SOURCE, TARGET, JOBS, "POST jobs"]
     assert tables.submitted == [
         {
             "type": "batch",
@@ -79,7 +90,7 @@ def test_execute_with_every_argument_puts_each_into_the_spec(tables, clock, cont
         max_parse_exceptions="3",
         context={"maxNumTasks": 4},
     ).execute(context)
-    assert tables.asked == [TARGET, "POST jobs"]
+    assert tables.asked == [SOURCE, TARGET, JOBS, "POST jobs"]
     (spec,) = tables.submitted
     span = "2026-11-18T00:00:00.000Z/2026-11-19T00:00:00.000Z"
     assert spec["source"]["interval"] == span
@@ -102,10 +113,10 @@ def test_execute_in_append_mode_reads_the_runs_interval(tables, clock, context):
     assert "intervals" not in spec["target"]
 
 
-def test_execute_in_append_mode_with_an_interval_reads_no_target(tables, clock, context):
-    """An interval that is neither replaced nor derived needs no read of the target."""
+def test_execute_in_append_mode_with_an_interval_reads_each_table_once(tables, clock, context):
+    """The plan needs no table, but the guards do; they share the reads."""
     operator(ingestion_mode="append", interval=Interval.ETERNITY, source_is_rollup=False).execute(context)
-    assert tables.asked == ["POST jobs"]
+    assert tables.asked == [SOURCE, TARGET, JOBS, "POST jobs"]
 
 
 def test_execute_with_replace_all_needs_no_interval(tables, clock, context):
@@ -155,23 +166,23 @@ def test_execute_into_an_aggregate_source_sums_the_count(tables, clock, context)
     """Rolling up a rollup counts events, not rows: read from Polaris, or set by the user."""
     tables.table("Koalas Source", type="aggregate")
     operator().execute(context)
+    tables.table("Koalas Source", type="detail")
     operator(source_is_rollup=True).execute(context)
     count = {"columnName": "__count", "expression": 'SUM("__count")', "isAggregation": True}
     assert [spec["mappings"][-1] for spec in tables.submitted] == [count, count]
-    assert tables.asked.count(SOURCE) == 1
 
 
-def test_execute_without_measures_does_not_ask_for_the_source(tables, clock, context):
-    """A copy merges no rows, so the meaning of a row makes no difference."""
+def test_execute_without_measures_reads_each_table_once(tables, clock, context):
+    """A copy merges no rows, so the plan doesn't need the source, but the guards do."""
     operator(measures=None, rollup_granularity=None).execute(context)
-    assert tables.asked == [TARGET, "POST jobs"]
+    assert tables.asked == [SOURCE, TARGET, JOBS, "POST jobs"]
 
 
 def test_execute_into_itself_reads_the_table_once(tables, clock, context):
     """If source and target are one table, one read is sufficient."""
     tables.table("Koalas Source", type="aggregate")
     operator(target_table="Koalas Source").execute(context)
-    assert tables.asked == [SOURCE, "POST jobs"]
+    assert tables.asked == [SOURCE, jobs_of("Koalas Source"), "POST jobs"]
 
 
 def test_execute_with_json_text_reads_it(tables, clock, context):

@@ -257,9 +257,9 @@ class DruidClient(TasksApi, SelectApi):
         """Return the state of an asynchronous query."""
         return self._queries.get_query(query_id)
 
-    def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
+    def iter_query_rows(self, query_id: str, *, state: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of an asynchronous query that has succeeded."""
-        return self._queries.iter_query_rows(query_id)
+        return self._queries.iter_query_rows(query_id, state=state)
 
     def cancel_query(self, query_id: str) -> None:
         """Cancel an asynchronous query; no effect on one that has ended."""

@@ -18,7 +18,7 @@ from airflow_provider_polaris.client.http.calls import instant_text
 from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.client.http.transport import Transport
 from airflow_provider_polaris.client.result_lines import ResultLines, select_lines
-from airflow_provider_polaris.client.sql import query_body, result_pages
+from airflow_provider_polaris.client.sql import query_body, result_pages, rows_of_state
 from airflow_provider_polaris.jobs.errors import PolarisApiError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -72,7 +72,7 @@ class QueriesApi(DruidCalls):
         """
         return self._object(endpoints.GET_QUERY, query_id, required="state")
 
-    def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
+    def iter_query_rows(self, query_id: str, *, state: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """
         Yield the rows of an asynchronous query that has succeeded, page by page.
 
@@ -80,10 +80,16 @@ class QueriesApi(DruidCalls):
         synchronous query returns it.
 
         :param query_id: Its id.
+        :param state: The result of :meth:`get_query` after the query's end, which saves a request; more if it contains
+            the rows.
         :raises PolarisProtocolError: It has more than 1,000 pages.
         """
-        state = self.get_query(query_id)
+        state = state or self.get_query(query_id)
         times = timestamp_columns(state)
+        if (rows := rows_of_state(state)) is not None:
+            for row in rows:
+                yield with_texts(row, times)
+            return
         for page in result_pages(state, query_id):
             params = {"page": page, "resultFormat": "object"}
             for row in self._lines(endpoints.QUERY_ROWS, query_id, params=params):

@@ -14,7 +14,7 @@ from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.client.polaris import endpoints
 from airflow_provider_polaris.client.result_lines import ResultLines, select_lines
-from airflow_provider_polaris.client.sql import query_body, result_pages
+from airflow_provider_polaris.client.sql import query_body, result_pages, rows_of_state
 
 
 class QueriesApi(Calls):
@@ -86,15 +86,21 @@ class QueriesApi(Calls):
         params = {"detail": "true"} if detail else None
         return self._object(endpoints.GET_QUERY, query_id, params=params, required="state")
 
-    def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
+    def iter_query_rows(self, query_id: str, *, state: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """
         Yield the rows of an asynchronous query that has succeeded, page by page.
 
         :param query_id: Its id.
+        :param state: The result of :meth:`get_query` after the query's end, which saves a request; more if it contains
+            the rows.
         :raises PolarisNotFoundError: No such query, or it has no result (not finished, failed or canceled).
         :raises PolarisProtocolError: It has more than 10,000 pages.
         """
-        for page in result_pages(self.get_query(query_id), query_id):
+        state = state or self.get_query(query_id)
+        if (rows := rows_of_state(state)) is not None:
+            yield from rows
+            return
+        for page in result_pages(state, query_id):
             params = {"page": page, "resultFormat": "object"}
             yield from self._rows(endpoints.QUERY_ROWS, query_id, params=params)
 

@@ -3,25 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.hooks.job_origin import JobMakers
+from airflow_provider_polaris.hooks.task_reads import list_changing_jobs
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisGuardError,
     PolarisGuardUnansweredError,
     PolarisNotFoundError,
 )
-from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES, is_append, overlap, written_intervals
+from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, written_intervals
 from airflow_provider_polaris.jobs.status.state import JobState
-from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.guards.messages import format_intervals
 from airflow_provider_polaris.runtime.deadline import Deadline
+from airflow_provider_polaris.runtime.waits import Condition
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -58,10 +59,18 @@ class ConflictGuard:
     :param ours: Ids of the same task's jobs, which are ignored here.
     :param limits: Deadline of the wait.
     :param log: Logger of the task.
+    :param listed: Returns the first list of active jobs, if it was requested already; otherwise None.
     """
 
     def __init__(
-        self, hook: PolarisHook, scope: WriteScope, ours: Collection[str], *, limits: Deadline, log: Any
+        self,
+        hook: PolarisHook,
+        scope: WriteScope,
+        ours: Collection[str],
+        *,
+        limits: Deadline,
+        log: Any,
+        listed: Callable[[], list[dict[str, Any]] | None] = lambda: None,
     ) -> None:
         self._hook = hook
         self._scope = scope
@@ -69,6 +78,7 @@ class ConflictGuard:
         self._limits = limits
         self._log = log
         self._makers = JobMakers(hook)
+        self._listed = listed
         #: Whether a job conflicts, by its id. The intervals of a job never change.
         self._known: dict[str, bool] = {}
         self._described = 0
@@ -80,7 +90,7 @@ class ConflictGuard:
 
         :raises PolarisGuardError: Another job conflicts.
         """
-        jobs = self._find()
+        jobs = self._find(self._listed())
         if jobs:
             raise PolarisGuardError(
                 f"{self._named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this "
@@ -99,21 +109,22 @@ class ConflictGuard:
         :return: Whether any job conflicted.
         :raises PolarisGuardUnansweredError: The wait timed out.
         :raises PolarisJobCanceledError: The task was killed.
+        :raises WaitElsewhere: The task is deferred until the first of these jobs has ended.
         """
-        jobs = self._find()
-        if not jobs:
+        jobs = self._find(self._listed())
+        name = f"conflict on {self._scope.table}"
+        if not jobs and name not in self._limits.memory.since:
             return False
-        start = self._limits.clock.now()
+        start = self._limits.start(name)
         end = self._limits.deadline or start + CONFLICT_LIMIT
-        logged: list[tuple[str, str]] = []
         while jobs:
-            states = [(job.job_id, job.status) for job in jobs]
-            if states != logged:
-                logged = states
+            states = str([(job.job_id, job.status) for job in jobs])
+            if self._limits.memory.is_new_line(name, states):
                 self._log.info(
                     "Waiting, because %s on the same partitions of %r.", self._named(jobs), self._scope.table
                 )
-            if not self._limits.sleep(poll_interval * self._limits.clock.jitter(), end):
+            pause = poll_interval * self._limits.clock.jitter()
+            if not self._limits.sleep(pause, end, Condition("job", (jobs[0].job_id,))):
                 waited = (self._limits.clock.now() - start).total_seconds()
                 raise PolarisGuardUnansweredError(
                     f"{self._named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of "
@@ -122,6 +133,7 @@ class ConflictGuard:
                     "Check that job and cancel it if it hangs. A retry of this task waits again."
                 )
             jobs = self._find_again(jobs)
+        self._limits.memory.end(name)
         self._log.info("No other job works on these partitions of %r now.", self._scope.table)
         return True
 
@@ -134,10 +146,11 @@ class ConflictGuard:
             self._log.debug("The jobs of table %r can't be listed: %s", self._scope.table, error)
             return before
 
-    def _find(self) -> list[JobState]:
+    def _find(self, listed: list[dict[str, Any]] | None = None) -> list[JobState]:
         found = []
         unchecked = 0
-        for row in self._rows():
+        rows = list_changing_jobs(self._hook, self._scope.table) if listed is None else listed
+        for row in rows:
             job = JobState.from_wire(row)
             if job.job_id in self._ours or job.is_terminal:
                 continue
@@ -158,15 +171,6 @@ class ConflictGuard:
                 MOST_DESCRIBES,
             )
         return found
-
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        return self._hook.iter_jobs(
-            type=CHANGING_TYPES,
-            execution_status=sorted(ACTIVE_STATUSES),
-            target_table=self._scope.table,
-            sort_column="created_date_time",
-            sort_order="DESC",
-        )
 
     def _is_conflict(self, row: Mapping[str, Any], job_id: str) -> bool | None:
         """Return whether a job conflicts; None if the list doesn't show it and the limit of reads is reached."""

@@ -3,30 +3,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from airflow_provider_polaris.hooks.count_query import CountQuery
 from airflow_provider_polaris.hooks.row_count import RowCounter
-from airflow_provider_polaris.hooks.tables import TableInfo, find_table
+from airflow_provider_polaris.hooks.tables import TableInfo
+from airflow_provider_polaris.hooks.task_reads import TaskReads
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
-from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery, plan_counts
+from airflow_provider_polaris.jobs.guards.row_counts import RowCountQuery, plan_counts
 from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage, find_shrinkage
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, TableSource, parse_spec
 from airflow_provider_polaris.jobs.sql.single_expression import check_expression
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 from airflow_provider_polaris.jobs.validation.expressions import misread_constants
+from airflow_provider_polaris.operators.guards.counted_tables import CountedTables
 from airflow_provider_polaris.operators.guards.job_conflicts import ConflictGuard, WriteScope
 from airflow_provider_polaris.operators.guards.messages import GuardMessages
 from airflow_provider_polaris.operators.guards.options import GuardOptions
 from airflow_provider_polaris.runtime.deadline import Deadline
+from airflow_provider_polaris.runtime.waits import Condition
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.runtime.clock import Clock
 
 #: Maximum wait for a source to become available. Its segments are loaded after the job that wrote them.
 AVAILABILITY_LIMIT: Final = timedelta(minutes=10)
@@ -57,11 +60,11 @@ class SourceGuards:
     :param hook: Hook for Polaris.
     :param spec: The JSON object for Polaris: a batch job that reads a table.
     :param options: Parsed guard arguments.
-    :param clock: Time and sleep.
+    :param limits: Clock, kill and deadline of the task, and where it waits.
     :param log: Logger of the task.
-    :param stop: Returns whether the task was killed, which ends every wait.
-    :param deadline: When the task times out; None for never.
     :param poll_interval: Seconds between two polls of the source or of other jobs.
+    :param reads: What the plan of the job has read already; None if it has read nothing.
+    :param counting: Plain JSON that the task keeps over its deferrals, for the counts. Changed here.
     :raises PolarisSpecError: The spec is invalid.
     """
 
@@ -71,11 +74,11 @@ class SourceGuards:
         spec: Mapping[str, Any],
         options: GuardOptions,
         *,
-        clock: Clock,
+        limits: Deadline,
         log: Any,
-        stop: Callable[[], bool] = lambda: False,
-        deadline: datetime | None = None,
         poll_interval: float = 30.0,
+        reads: TaskReads | None = None,
+        counting: dict[str, Any] | None = None,
     ) -> None:
         parsed = parse_spec(spec)
         assert isinstance(parsed, BatchJobSpec)
@@ -85,9 +88,11 @@ class SourceGuards:
         self._spec = parsed
         self._source_name = parsed.source.table_name
         self._options = options
-        self._limits = Deadline(clock, stop, deadline)
+        self._limits = limits
         self._log = log
         self._poll_interval = poll_interval
+        self._reads = reads or TaskReads(hook, limits.clock, lists_jobs=True, check_alive=limits.check_alive)
+        self._counting = CountedTables({} if counting is None else counting, limits.clock)
         self._messages = GuardMessages(
             source=self._source_name,
             target=parsed.target.table_name,
@@ -99,9 +104,10 @@ class SourceGuards:
         """
         Run all checks. Call this right before the POST.
 
-        Reads both tables. Waits at most ten minutes until the source is available. Waits for other jobs on the same
-        partitions, depending on ``on_conflict``. In replace mode it then counts the rows of source and target, one
-        query each, unless both ``on_empty_source`` and ``on_shrink`` are ``submit``.
+        Reads both tables and the list of active jobs together, unless the plan has just read them. Waits at most ten
+        minutes until the source is available. Waits for other jobs on the same partitions, depending on
+        ``on_conflict``. In replace mode it then counts the rows of source and target, one query each at the same time,
+        unless both ``on_empty_source`` and ``on_shrink`` are ``submit``.
 
         :param own_jobs: Ids of the jobs that the same task submitted before.
         :return: The action: submit, skip or succeed.
@@ -111,22 +117,30 @@ class SourceGuards:
             same error.
         :raises PolarisGuardUnansweredError: The wait timed out; a retry waits again.
         :raises PolarisJobCanceledError: The task was killed during the checks.
+        :raises WaitElsewhere: The task is to be deferred. Its next call, with the same memory, goes on with the counts
+            if they had begun, and otherwise repeats all checks.
         :raises PolarisError: A request failed.
         """
         replaces = self._spec.ingestion_mode == "replace"
         counts = replaces and self._options.counts
         if counts and self._spec.filter_expression is not None:
             check_expression(self._spec.filter_expression, "filter_expression")
+        if counts and (tables := self._counting.restore(self._source_name, self._spec.target.table_name)) is not None:
+            return self._check_rows(*tables)
+        target_name = self._spec.target.table_name
+        self._reads.read(self._source_name, target_name)
         source = self._await_source()
         for sentence in misread_constants(self._spec, source.facts.columns or ()):
             if sentence not in misread_constants(self._spec):  # the operator has already logged the others
                 self._log.warning("%s", sentence)
-        target = find_table(self._hook, self._spec.target.table_name)
+        target = self._reads.find(target_name)
         self._check_retention(target, self._partitions(target), only_all=counts)
         if self._check_conflicts(target, own_jobs):
             # The other jobs may have changed both tables.
+            self._reads.forget()
+            self._reads.read(self._source_name, target_name)
             source = self._await_source()
-            target = find_table(self._hook, self._spec.target.table_name)
+            target = self._reads.find(target_name)
         if not counts:
             if replaces:
                 self._log.info(
@@ -135,13 +149,18 @@ class SourceGuards:
                     self._spec.target.table_name,
                 )
             return GuardDecision("submit", "No rows were counted.")
-        return self._check_rows(source, target)
+        self._counting.keep(
+            self._reads.known(self._source_name), self._reads.known(target_name) if target is not None else None
+        )
+        decision = self._check_rows(source, target)
+        self._counting.clear()
+        return decision
 
     def _await_source(self) -> TableInfo:
-        end = self._limits.limit(AVAILABILITY_LIMIT)
-        is_logged = False
+        name = f"availability of {self._source_name}"
+        end = self._limits.limit(AVAILABILITY_LIMIT, name)
         while True:
-            source = find_table(self._hook, self._source_name)
+            source = self._reads.find(self._source_name)
             if source is None:
                 raise PolarisGuardError(
                     f"source_table {self._source_name!r} does not exist in {self._hook.place}. Check its name and "
@@ -154,16 +173,18 @@ class SourceGuards:
                     "submitted. Use another table."
                 )
             if availability != "unavailable":
+                self._limits.memory.end(name)
                 return source
-            if not is_logged:
-                is_logged = True
+            if self._limits.memory.is_new_line(name, availability):
                 self._log.info("Waiting until table %r is available: its data is being loaded.", self._source_name)
-            if not self._limits.sleep(self._poll_interval * self._limits.clock.jitter(), end):
+            pause = self._poll_interval * self._limits.clock.jitter()
+            if not self._limits.sleep(pause, end, Condition("table", (self._source_name,))):
                 raise PolarisGuardUnansweredError(
                     f"source_table {self._source_name!r} is still 'unavailable': not all of its data is loaded, and "
                     "the service refuses to read such a table. Nothing was submitted. Check the table. A retry of this "
                     "task waits again."
                 )
+            self._reads.forget()
 
     def _check_conflicts(self, target: TableInfo | None, own_jobs: Collection[str]) -> bool:
         """Wait for conflicting jobs, or refuse; return whether there were any."""
@@ -173,7 +194,14 @@ class SourceGuards:
             partition=max(self._partitions_of(target), key=list(Granularity).index),
             is_append=self._spec.ingestion_mode == "append",
         )
-        guard = ConflictGuard(self._hook, scope, own_jobs, limits=self._limits, log=self._log)
+        guard = ConflictGuard(
+            self._hook,
+            scope,
+            own_jobs,
+            limits=self._limits,
+            log=self._log,
+            listed=lambda: self._reads.take_jobs(scope.table),
+        )
         if self._options.on_conflict == "fail":
             guard.refuse()
             return False
@@ -185,8 +213,19 @@ class SourceGuards:
             target=None if target is None else target.facts,
             storage=None if target is None else target.storage,
         )
-        counter = RowCounter(self._hook.get_client, self._limits, self._log)
-        source_counts = self._count(counter, plan, plan.source_sql, source, as_job=True, words=plan.source_words)
+        counter = RowCounter(
+            self._hook.get_client,
+            self._limits,
+            self._log,
+            ask=lambda requests: self._hook.ask_together(requests, self._limits.check_alive),
+        )
+        queries = [CountQuery(plan.source_sql, source.storage, plan.context, True, plan.source_words)]
+        if target is not None:
+            queries.append(CountQuery(plan.target_sql, target.storage, plan.context, as_job=False))
+        # If the rows of the target matter only for an empty source, they are counted afterwards.
+        at_once = queries if self._options.on_shrink == "fail" else queries[:1]
+        rows = counter.start(at_once)
+        source_counts = plan.read(rows[0]())
         empty = find_shrinkage(plan, source_counts, {})
         if empty.is_empty and self._options.on_empty_source == "skip":
             return GuardDecision(
@@ -199,7 +238,8 @@ class SourceGuards:
         may_succeed = empty.is_empty and self._options.on_empty_source == "succeed"
         if self._options.on_shrink == "submit" and not may_succeed:
             return self._submit(plan, empty, is_compared=False)
-        target_counts = self._count(counter, plan, plan.target_sql, target, as_job=False)
+        rows += counter.start(queries[len(at_once) :])
+        target_counts = plan.read(rows[1]()) if target is not None else {}
         found = find_shrinkage(plan, source_counts, target_counts)
         if may_succeed and not found.target_rows:
             reason = (
@@ -209,20 +249,6 @@ class SourceGuards:
         if found.loses and self._options.on_shrink == "fail":
             raise self._messages.shrunk(found)
         return self._submit(plan, found, is_compared=True)
-
-    def _count(
-        self,
-        counter: RowCounter,
-        plan: RowCountQuery,
-        sql: str,
-        table: TableInfo | None,
-        *,
-        as_job: bool,
-        words: Mapping[str, str] | None = None,
-    ) -> dict[Interval, Count]:
-        if table is None:
-            return {}
-        return plan.read(counter.rows(sql, table.storage, context=plan.context, as_job=as_job, words=words))
 
     def _submit(self, plan: RowCountQuery, found: Shrinkage, *, is_compared: bool) -> GuardDecision:
         what = f"{self._source_name!r} has {found.source_rows:,} rows for the job"

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.runtime.deferral import restart_execution_timeout
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 
 class ResumingOperator(RendersTexts):
-    """Base class that resumes a deferred task. :class:`~.base.PolarisBaseOperator` implements the abstract methods."""
+    """
+    Base class that submits a job, defers the task, and resumes it.
+
+    :class:`~.base.PolarisBaseOperator` implements the abstract methods.
+    """
 
     job_id: str | None
+    has_pushed_links: bool | None
 
     @abstractmethod
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
@@ -38,6 +43,61 @@ class ResumingOperator(RendersTexts):
     @abstractmethod
     def _set_job(self, run: JobRun) -> None:
         """Store the job's id on the operator, and cancel the job if the task was killed."""
+
+    def _submit(self, run: JobRun, context: Context) -> None:
+        """Submit the job and wait for it. Each long wait of a deferrable task ends the task's time in this worker."""
+        from airflow_provider_polaris.jobs.errors import PolarisError
+        from airflow_provider_polaris.operators.job_run.deferred_submission import (
+            CLIENT_RETRIES,
+            submission_deferral,
+            wait_for_service,
+        )
+        from airflow_provider_polaris.operators.new_job import SubmittingTask, submit_job
+        from airflow_provider_polaris.runtime.waits import WaitElsewhere
+
+        wait: WaitElsewhere | None
+        run.hook.limit_retries(CLIENT_RETRIES if run.waits_elsewhere else None)
+        try:
+            job = submit_job(cast("SubmittingTask", self), run, context)
+            wait = None
+        except WaitElsewhere as elsewhere:
+            wait = elsewhere
+        except PolarisError as error:
+            wait = wait_for_service(run, error)
+            if wait is None:
+                raise
+        if wait is not None:  # outside the handlers, so that Airflow's exception has no context
+            self.defer(**submission_deferral(run, wait))
+        run.hook.limit_retries(None)
+        if job is None:
+            return
+        self._set_job(run)
+        self.has_pushed_links = True
+        run.push_links(job)
+        if not run.options.wait_for_completion and not run.kill.is_killed:
+            return
+        if not run.wait():
+            self.defer(**run.deferral())
+
+    def continue_submission(self, context: Context, event: Any = None, wait: Any = None) -> str | None:  # noqa: ARG002
+        """
+        Continue after a deferral before the job was submitted, as :meth:`execute` does.
+
+        The task submits as a retry in the same try would, but keeps its plan and what it has counted. The event only
+        ends the wait: what it stands for is looked at again.
+
+        :param context: Airflow's context.
+        :param event: Event of the trigger.
+        :param wait: The saved state. ``airflow dags test`` drops it. It is None then, and the task starts again and
+            waits in this worker.
+        :raises AirflowFailException: As :meth:`execute`.
+        :raises PolarisError: As :meth:`execute`.
+        :raises TaskDeferred: The task waits in the triggerer, for something else or for its job.
+        """
+        self.has_pushed_links = False
+        if wait is None:
+            return self._attempt(context, lambda: self._begin_here(context), lambda run: self._submit(run, context))
+        return self._attempt(context, lambda: self._begin_again(wait, context), lambda run: self._submit(run, context))
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> str | None:
         """
@@ -64,7 +124,7 @@ class ResumingOperator(RendersTexts):
 
         If no event arrived, because no triggerer ran at the deadline or the trigger failed, Airflow has dropped the
         saved state. Then this worker replaces the trigger: it waits for the job, and at the deadline it cancels the job
-        and fails.
+        and fails. If the task has no job yet, it starts again and waits in this worker.
 
         :param next_method: Name of the method to call.
         :param next_kwargs: Arguments of that method.
@@ -77,6 +137,13 @@ class ResumingOperator(RendersTexts):
                 context,
                 lambda: self._resume_job(str(job_id), context),
                 lambda run: self._wait_in_worker(run, next_kwargs or {}),
+            )
+        if next_method == TRIGGER_FAILED_METHOD:
+            self.has_pushed_links = False
+            return self._attempt(
+                context,
+                lambda: self._begin_here(context),
+                lambda run: self._submit_in_worker(run, next_kwargs or {}, context),
             )
         return super().resume_execution(next_method, next_kwargs, context)
 
@@ -94,6 +161,45 @@ class ResumingOperator(RendersTexts):
         run.resume(deferred)
         self.job_id = run.job_id
         return run
+
+    def _begin_here(self, context: Context) -> JobRun:
+        """Return a new job run whose waits before the submission stay in this worker."""
+        run = self._begin(context)
+        run.waits_elsewhere = False
+        return run
+
+    def _begin_again(self, wait: Any, context: Context) -> JobRun:
+        """Restore a job run that has no job yet."""
+        from airflow_provider_polaris.operators.job_run.deferred_submission import DeferredSubmission
+        from airflow_provider_polaris.operators.job_run.options import JobOptions
+        from airflow_provider_polaris.operators.submission.try_memory import TryMemory
+        from airflow_provider_polaris.runtime.deferral import restore_state
+
+        saved = restore_state(DeferredSubmission, wait)
+        options = restore_state(JobOptions, saved.options)
+        deadline = None if saved.deadline is None else datetime.fromtimestamp(saved.deadline, timezone.utc)
+        run = self._new_run(saved.polaris_conn_id, options, deadline, context)
+        run.memory, run.waits_elsewhere = TryMemory.restore(saved.memory), True
+        return run
+
+    def _submit_in_worker(self, run: JobRun, next_kwargs: Mapping[str, Any], context: Context) -> None:
+        from airflow_provider_polaris.jobs.errors import PolarisGuardUnansweredError
+        from airflow_provider_polaris.runtime.deferral import is_timeout
+
+        if run.deadline is not None and run.clock.now() >= run.deadline:
+            raise PolarisGuardUnansweredError(
+                "the task timed out before it submitted its job, and no trigger event arrived before. Nothing was "
+                "submitted. Check that a triggerer is running. A retry of this task starts again."
+            )
+        if is_timeout(next_kwargs):
+            self.log.warning("No trigger event arrived in time. The task starts again and waits in this worker.")
+        else:
+            self.log.warning(
+                "The trigger failed (%s), so the task starts again and waits in this worker.%s",
+                next_kwargs.get("error"),
+                "".join(f"\n{line}" for line in next_kwargs.get("traceback") or ()),
+            )
+        self._submit(run, context)
 
     def _complete(self, run: JobRun, event: Any) -> None:
         from airflow_provider_polaris.triggers.event import check_event

@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, JobFacts, fetch_result, job_facts
 from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait, check_after_gave_up
-from airflow_provider_polaris.jobs.errors import (
-    PolarisError,
-    PolarisJobTimeoutError,
-)
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobTimeoutError
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
 from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill, killed_error
@@ -22,10 +20,12 @@ from airflow_provider_polaris.operators.job_run.options import JobOptions
 from airflow_provider_polaris.operators.submission.record import Store
 from airflow_provider_polaris.operators.submission.submit import submit_once
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
-from airflow_provider_polaris.runtime.deadline import airflow_timeout
+from airflow_provider_polaris.operators.submission.try_memory import TryMemory
+from airflow_provider_polaris.runtime.deadline import Deadline, airflow_timeout
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.hooks.task_reads import TaskReads
     from airflow_provider_polaris.runtime.clock import Clock
     from airflow_provider_polaris.triggers.event import JobEvent
 
@@ -74,6 +74,9 @@ class JobRun:
     :param is_concluded: Whether the job has ended and its result counts as a success.
     :param state: The job as the service described it last; None if this process has not read it.
     :param facts: The facts that were pushed to XCom last.
+    :param reads: What the plan of the job has read for its guards; None before the plan.
+    :param memory: What the try keeps over deferrals before its job is submitted.
+    :param waits_elsewhere: Whether a long wait before the job is submitted raises ``WaitElsewhere``.
     """
 
     hook: PolarisHook
@@ -90,6 +93,14 @@ class JobRun:
     is_concluded: bool = False
     state: JobState | None = None
     facts: JobFacts | None = None
+    reads: TaskReads | None = None
+    memory: TryMemory = field(default_factory=TryMemory)
+    waits_elsewhere: bool = False
+
+    @cached_property
+    def limits(self) -> Deadline:
+        """Clock, kill and deadline of this try, and where it waits."""
+        return Deadline(self.clock, lambda: self.kill.is_killed, self.deadline, self.memory.waits, self.waits_elsewhere)
 
     def submit(
         self,
@@ -109,6 +120,7 @@ class JobRun:
         :param guards: Called right before the POST, if there is one, with the ids of the task's earlier jobs.
         :param optional_context: Keys of the spec's context that are left out if Polaris refuses the job.
         :return: The job as the service described it last.
+        :raises WaitElsewhere: The task is to be deferred.
         :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
         """
         submitted = submit_once(
@@ -123,6 +135,8 @@ class JobRun:
             repeat_append=self.options.repeat_append,
             guards=guards,
             optional_context=optional_context,
+            memory=self.memory,
+            is_deferrable=self.waits_elsewhere,
         )
         self.job_id = submitted.job.job_id
         self.adopted = submitted.is_found
@@ -141,16 +155,20 @@ class JobRun:
 
     def wait(self) -> bool:
         """
-        Wait for the job's end, check its result and push the facts. A deferrable task polls only once.
+        Wait for the job's end, check its result and push the facts.
+
+        A deferrable task doesn't poll: the description from the submission says whether the job has ended.
 
         :return: Whether the job has ended. If not, the triggerer must wait for it.
         :raises PolarisError: The job failed, its end was not observed, or the task was killed.
         """
         tracker = self._tracker(self.deadline)
         worker_wait = self._worker_wait(tracker)
-        result = worker_wait.poll() if self.options.deferrable else worker_wait.until_end(self.options.poll_interval)
-        if result is None:
+        result = worker_wait.take(self.state) if self.state is not None and self.state.is_terminal else None
+        if result is None and self.options.deferrable and not (self.kill.is_killed or self._is_late()):
             return False
+        if result is None:
+            result = worker_wait.until_end(self.options.poll_interval)
         self._evaluate(result, tracker)
         return True
 
@@ -206,7 +224,7 @@ class JobRun:
         # The trigger has enforced the deadline. The remaining work doesn't count against it.
         tracker = self._tracker(None)
         if event["status"] == "ended":
-            result = self._worker_wait(tracker).until_end(self.options.poll_interval)
+            result = self._worker_wait(tracker).until_end(self.options.poll_interval, has_ended=True)
         elif event["status"] == "gave_up":
             result = check_after_gave_up(
                 self.hook, event["job_id"], status=event["state"], message=event["message"], url=self.url
@@ -238,6 +256,9 @@ class JobRun:
             self.log.debug("Could not read job %r: %s", self.job_id, error)
         self.url = self.hook.job_url(self.job_id, table)
 
+    def _is_late(self) -> bool:
+        return self.deadline is not None and self.clock.now() >= self.deadline
+
     def _tracker(self, deadline: datetime | None) -> WaitTracker:
         return WaitTracker(self.job_id, now=self.submitted, deadline=deadline, console_url=self.url)
 
@@ -267,6 +288,7 @@ class JobRun:
             adopted=self.adopted,
             seconds=(self.clock.now() - self.submitted).total_seconds(),
             log=self.log,
+            metrics=result.metrics,
         )
         self.state, self.facts = result.state, evaluated.facts
         self._push(evaluated.facts)

@@ -188,7 +188,7 @@ class StatementGuards:
             return None
         target_rows: list[dict[str, Any]] = []
         if target is not None:
-            counter = RowCounter(self._hook.get_conn, self._limits, self._log)
+            counter = RowCounter(self._hook.get_client, self._limits, self._log)
             target_rows = counter.rows(plan.target_sql, target.storage, context=plan.context, as_job=False)
         found = find_shrinkage(plan, source_counts, plan.read(target_rows))
         if may_succeed and not found.target_rows:
@@ -204,7 +204,7 @@ class StatementGuards:
     def _count_sources(self, plan: RowCountQuery, sources: Sequence[TableStorage]) -> list[dict[str, Any]]:
         # The one that errors are judged by: a table without data means that Druid doesn't have it.
         table = next((each for each in sources if not each.is_empty), None)
-        client = _Parameterized(self._hook.get_conn, plan.source_sql, self._job.parameters)
+        client = _Parameterized(self._hook.get_client, plan.source_sql, self._job.parameters)
         counter = StatementCounter(lambda: client, self._limits, self._log, sources)
         return counter.rows(
             plan.source_sql,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +17,8 @@ from airflow_provider_polaris.operators.submission.find_job import SearchScope
 from airflow_provider_polaris.operators.submission.messages import SubmissionMessages
 from airflow_provider_polaris.operators.submission.record import MarkerUse, Record, Records
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
+from airflow_provider_polaris.operators.submission.try_memory import TryMemory
+from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -49,6 +51,8 @@ class SubmissionAttempt:
     :param uses_marker: Whether jobs get a marker.
     :param repeat_append: Whether rows may be added again.
     :param optional_context: Keys of the context that may be omitted.
+    :param memory: What the try keeps over its deferrals.
+    :param is_deferrable: Whether a long wait raises ``WaitElsewhere``.
     """
 
     spec: Mapping[str, Any]
@@ -61,6 +65,13 @@ class SubmissionAttempt:
     uses_marker: bool
     repeat_append: bool
     optional_context: frozenset[str] = frozenset()
+    memory: TryMemory = field(default_factory=TryMemory)
+    is_deferrable: bool = False
+
+    @cached_property
+    def limits(self) -> Deadline:
+        """Where the task waits. The waits of a submission have limits of their own, so there is no deadline."""
+        return Deadline(self.clock, self.is_killed, None, self.memory.waits, self.is_deferrable)
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
@@ -123,6 +134,19 @@ class SubmissionAttempt:
         if self.kill.is_killed:
             text = "the task was killed before it submitted its job."
             raise PolarisJobCanceledError(f"{text} {hint}".rstrip(), job_id="")
+
+    def pause_throttled(self, record: Record, seconds: float) -> None:
+        """
+        Wait after a POST that the service had no capacity for.
+
+        :param record: The record of that POST, which a resumed task needs.
+        :param seconds: Duration.
+        :raises WaitElsewhere: The task is deferred instead.
+        """
+        self.memory.throttled = record.to_json()
+        self.limits.check_patience(seconds)
+        self.memory.throttled = None
+        self.clock.sleep(seconds, self.is_killed)
 
     def record(
         self, before: Record | None, past: tuple[str, ...], now: datetime, marker: MarkerUse, *, number: int = 1

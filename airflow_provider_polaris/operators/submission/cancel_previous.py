@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,10 +14,11 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
 )
 from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
+from airflow_provider_polaris.runtime.waits import Condition
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.runtime.clock import Clock
+    from airflow_provider_polaris.runtime.deadline import Deadline
 
 #: Maximum time for an earlier job to end.
 SETTLE_LIMIT: Final = timedelta(minutes=10)
@@ -26,20 +26,23 @@ SETTLE_LIMIT: Final = timedelta(minutes=10)
 _POLL_SECONDS: Final = 5.0
 
 
-def cancel_and_wait(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Callable[[], bool], log: Any) -> str | None:
+def cancel_and_wait(hook: PolarisHook, job_id: str, *, limits: Deadline, log: Any) -> str | None:
     """
     Cancel a job and wait until it has ended. Also waits for a job that can't be canceled because it deletes data.
 
     :param hook: Hook for Polaris.
     :param job_id: Id of the job.
-    :param clock: Time and sleep.
-    :param stop: Called between polls; True ends the wait.
+    :param limits: Clock and kill, and where to wait.
     :param log: Logger of the task.
     :return: Final status of the job; None if the job no longer exists in Polaris.
-    :raises PolarisJobTimeoutError: The job did not end in time, or the wait was stopped.
+    :raises PolarisJobTimeoutError: The job did not end in time.
+    :raises PolarisJobCanceledError: The task was killed.
+    :raises WaitElsewhere: The task is deferred. After the deferral, the cancellation is requested again.
     """
-    log.info("Canceling job %r of an earlier try before another job replaces it.", job_id)
-    start = clock.now()
+    name = f"end of {job_id}"
+    if limits.memory.is_new_line(name, "canceling"):
+        log.info("Canceling job %r of an earlier try before another job replaces it.", job_id)
+    start = limits.start(name)
     is_requested = False
     status = "unknown"
     problem = ""
@@ -50,13 +53,16 @@ def cancel_and_wait(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Calla
             status, problem = normalize_status(hook.get_job_status(job_id)), ""
             if status in TERMINAL_STATUSES:
                 log.info("Job %r has ended with %r.", job_id, status)
+                limits.memory.end(name)
                 return status
         except PolarisNotFoundError:
+            limits.memory.end(name)
             return None
         except PolarisError as error:
             problem = f" The last poll failed: {error}"
-        waited = clock.now() - start
-        if waited >= SETTLE_LIMIT or stop():
+        until = Condition("job", (job_id,), is_own_job=True) if is_requested else None
+        if not limits.sleep(_POLL_SECONDS, start + SETTLE_LIMIT, until):
+            waited = limits.clock.now() - start
             raise PolarisJobTimeoutError(
                 f"Job {job_id!r} of an earlier try is still {status!r} {waited.total_seconds():.0f} s after "
                 "the cancel request. No other job may replace it before it has ended, so nothing was submitted. Check "
@@ -64,7 +70,6 @@ def cancel_and_wait(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Calla
                 job_id=job_id,
                 state=status,
             )
-        clock.sleep(_POLL_SECONDS, stop)
 
 
 def _request_cancel(hook: PolarisHook, job_id: str, log: Any) -> bool:

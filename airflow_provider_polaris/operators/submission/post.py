@@ -5,16 +5,17 @@ Send a job once: store the record, POST the job, and if the outcome is unknown, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
     PolarisError,
+    PolarisGuardError,
     PolarisJobCanceledError,
     PolarisSpecError,
     PolarisThrottledError,
@@ -29,6 +30,12 @@ from airflow_provider_polaris.operators.submission.find_job import MOST_SUMMARIE
 from airflow_provider_polaris.operators.submission.messages import cause, lost_cause
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled
 from airflow_provider_polaris.operators.submission.record import MarkerUse, Record
+from airflow_provider_polaris.operators.submission.refused_context import (
+    WITHOUT_KEYS,
+    WITHOUT_MARKER,
+    WITHOUT_ORIGIN,
+    Dropped,
+)
 
 #: Maximum number of POSTs in one try, if every answer is lost and no job appears in the list.
 MOST_POSTS: Final = 3
@@ -38,6 +45,9 @@ _INCONCLUSIVE: Final = frozenset({409, 429})
 
 #: Status of an answer that may refuse a key of the context.
 _REFUSED_CONTEXT: Final = 400
+
+#: Name of the wait after a 429.
+THROTTLED: Final = "throttled POST"
 
 #: Maximum time in one try to repeat a POST that Polaris answers with 429.
 THROTTLE_LIMIT: Final = timedelta(minutes=5)
@@ -100,8 +110,19 @@ class JobPost:
             spec=self._attempt.spec,
         ) from lost_cause(doubt)
 
+    def run_after_pause(self) -> tuple[JobState, bool]:
+        """
+        Send the job again after a 429 and a deferral; see :meth:`run`. The record of that POST is the earlier one.
+
+        :return: The job, and whether it was found by a search.
+        """
+        assert self._before is not None
+        found = self._find_throttled(self._before)
+        return self.run() if found is None else (self._adopt(self._before, found), True)
+
     def _write(self) -> Record:
         self._attempt.check_alive()
+        self._attempt.memory.sent = True
         record = self._attempt.record(
             self._before, self._past, self._attempt.clock.now(), self._marker, number=self._number
         )
@@ -115,16 +136,19 @@ class JobPost:
         if self._sends_origin(record):
             spec = with_origin(spec, attempt.identity.origin)
         attempt.log.debug("Job spec: %s", spec)
-        drop: Callable[[], tuple[JobState, bool]] | None = None
+        dropped: Dropped | None = None
         try:
             answer = self._send(record, spec)
         except PolarisError as error:
-            drop = self._next_drop(record, error)
-            if drop is None:
+            dropped = self._drop_part(record, error)
+            if dropped is None:
                 self._note_refusal(record, error)
                 raise
-        if drop is not None:  # outside of except, so that the next error isn't chained to this one
-            return drop()
+        if dropped is not None:  # outside of except, so that the next error isn't chained to this one
+            posted = self._post(self._write())
+            if self._marker == "sent" or not dropped.needs_marker:
+                attempt.log.log(dropped.level, dropped.line, dropped.what, dropped.refusal)
+            return posted
         if isinstance(answer, JobState):
             return self._adopt(record, answer), True
         # Store the id first: a kill may arrive immediately.
@@ -138,7 +162,7 @@ class JobPost:
         The pause after a 429 is long enough for such a job to appear in the list. No request is made during the pause.
         """
         attempt = self._attempt
-        end = attempt.clock.now() + THROTTLE_LIMIT
+        end = attempt.limits.start(THROTTLED) + THROTTLE_LIMIT
         while True:
             try:
                 return attempt.hook.submit_job(spec, repeat_throttled=False)
@@ -153,80 +177,59 @@ class JobPost:
                     pause,
                     error,
                 )
-                attempt.clock.sleep(pause, attempt.is_killed)
+                attempt.pause_throttled(record, pause)
                 attempt.check_alive(
                     "The service answered its last POST with 429. If it accepted the job anyway, the job "
                     "continues, and a retry of this task searches for it."
                 )
                 try:
-                    choice = self._search(record).run_once().choice
+                    found = self._find_throttled(record)
+                except PolarisGuardError:
+                    raise
                 except PolarisError as trouble:
                     raise error from trouble
-            if choice.job is not None:
-                return choice.job.state
-            if choice.doubtful and self._must_not_repeat:
-                raise attempt.messages.doubtful(choice.doubtful)
+            if found is not None:
+                return found
             self._write()
 
-    def _post_unmarked(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
-        """Send the job without the marker, which may be the reason for the 400. The record is updated first."""
-        self._marker = "refused"
-        posted = self._post(self._write())
-        self._attempt.log.warning(
-            "The service accepted the job only without the marker that identifies this task's jobs. Set submit_marker "
-            "of connection %r to 'off'. The answer: %s",
-            self._attempt.hook.polaris_conn_id,
-            refusal,
-        )
-        return posted
+    def _find_throttled(self, record: Record) -> JobState | None:
+        """Return the job that a POST created although it was answered with 429; None if there is none."""
+        choice = self._search(record).run_once().choice
+        if choice.job is not None:
+            return choice.job.state
+        if choice.doubtful and self._must_not_repeat:
+            raise self._attempt.messages.doubtful(choice.doubtful)
+        return None
 
-    def _next_drop(self, record: Record, error: PolarisError) -> Callable[[], tuple[JobState, bool]] | None:
+    def _drop_part(self, record: Record, error: PolarisError) -> Dropped | None:
         """
-        Return what sends the job again without a part of its context, which may be the reason for a refusal.
+        Drop a part of the job's context that may be the reason for a refusal, and return what to log about it.
 
         First the origin, then the marker, then the optional keys. None if nothing is left that may be dropped.
         """
         if not isinstance(error, PolarisApiError):
             return None
         if error.status == self._refused_origin and self._sends_origin(record):
-            return partial(self._post_without_origin, error)
+            self._has_origin = False
+            return Dropped(logging.INFO, WITHOUT_ORIGIN, ORIGIN_KEY, error, needs_marker=True)
         if error.status != _REFUSED_CONTEXT:
             return None
         if self._may_drop_marker(record):
-            return partial(self._post_unmarked, error)
-        return partial(self._post_plain, error) if self._spec != self._attempt.plain_spec() else None
+            self._marker = "refused"
+            return Dropped(logging.WARNING, WITHOUT_MARKER, self._attempt.hook.polaris_conn_id, error)
+        if self._spec == self._attempt.plain_spec():
+            return None
+        self._spec = self._attempt.plain_spec()
+        keys = ", ".join(map(repr, sorted(self._attempt.optional_context)))
+        return Dropped(logging.WARNING, WITHOUT_KEYS, keys, error)
 
     def _sends_origin(self, record: Record) -> bool:
         """Whether the job says which task made it: only beside the marker, and not if the user uses the key."""
         return self._has_origin and record.is_marked
 
-    def _post_without_origin(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
-        """Send the job without its origin, and with its marker."""
-        self._has_origin = False
-        posted = self._post(self._write())
-        if self._marker == "sent":
-            self._attempt.log.info(
-                "The service accepted the job only without %r in its context, so the job doesn't show which task made "
-                "it. The answer: %s",
-                ORIGIN_KEY,
-                refusal,
-            )
-        return posted
-
     def _may_drop_marker(self, record: Record) -> bool:
         """Whether the job may be sent without its marker."""
         return record.is_marked
-
-    def _post_plain(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
-        """Send the job without the optional keys of its context, which may be the reason for the 400."""
-        self._spec = self._attempt.plain_spec()
-        posted = self._post(self._write())
-        self._attempt.log.warning(
-            "The service accepted the job only without %s in its context. The answer: %s",
-            ", ".join(map(repr, sorted(self._attempt.optional_context))),
-            refusal,
-        )
-        return posted
 
     def _note_refusal(self, record: Record, error: PolarisError) -> None:
         refused = isinstance(error, PolarisApiError) and error.status not in _INCONCLUSIVE

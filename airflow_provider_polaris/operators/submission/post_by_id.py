@@ -19,6 +19,7 @@ from airflow_provider_polaris.operators.submission.post import (
     MOST_POSTS,
     THROTTLE_LIMIT,
     THROTTLE_SECONDS,
+    THROTTLED,
     JobPost,
 )
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled
@@ -87,11 +88,14 @@ class JobPostById(JobPost):
             spec=attempt.spec,
         ) from doubt.__cause__
 
-    def _send(self, record: Record, spec: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
+    def run_after_pause(self) -> tuple[JobState, bool]:
+        """Send the job again, under the same id."""
+        return self.run()
+
+    def _send(self, record: Record, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the answer to the POST. After a 429, or without capacity, send the job again for a limited time."""
         attempt = self._attempt
-        end = attempt.clock.now() + THROTTLE_LIMIT
-        logged = ""
+        end = attempt.limits.start(THROTTLED) + THROTTLE_LIMIT
         while True:
             try:
                 return attempt.hook.submit_job(spec, repeat_throttled=False)
@@ -99,15 +103,14 @@ class JobPostById(JobPost):
                 pause = max(error.retry_after or 0.0, _THROTTLED_PAUSE) + THROTTLE_SECONDS * attempt.clock.jitter()
                 if attempt.clock.now() + timedelta(seconds=pause) > end:
                     raise
-                if str(error) != logged:
-                    logged = str(error)
+                if attempt.memory.waits.is_new_line(THROTTLED, str(error)):
                     attempt.log.info(
                         "The job can't be submitted now. This task tries again every %.0f s, for up to %.0f s: %s",
                         pause,
                         THROTTLE_LIMIT.total_seconds(),
                         error,
                     )
-            attempt.clock.sleep(pause, attempt.is_killed)
+            attempt.pause_throttled(record, pause)
             attempt.check_alive("The service had no capacity for it.")
             self._write()
 

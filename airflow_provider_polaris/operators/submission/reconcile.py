@@ -8,11 +8,12 @@ of the earlier job is unknown, a replace job is submitted again, because it is i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError, PolarisNotFoundError
+from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields
 from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria, adds_rows
 from airflow_provider_polaris.jobs.place import name_place
@@ -53,6 +54,21 @@ class Reconciled:
     past: tuple[str, ...] = ()
     replaced: str | None = None
     number: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain JSON, for a task that is deferred before it submits its job."""
+        record = None if self.record is None else self.record.to_json()
+        return {"record": record, "past": list(self.past), "replaced": self.replaced, "number": self.number}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any], record: Record | None) -> Reconciled:
+        """
+        Return the result before a deferral.
+
+        :param saved: The result of :meth:`to_json`.
+        :param record: The present record.
+        """
+        return cls(None, "resumed", record, tuple(saved["past"]), saved["replaced"], saved["number"])
 
 
 class Reconciliation:
@@ -253,11 +269,7 @@ class Reconciliation:
 
     def _cancel_and_wait(self, job_id: str) -> str | None:
         attempt = self._attempt
-        try:
-            status = cancel_and_wait(attempt.hook, job_id, clock=attempt.clock, stop=attempt.is_killed, log=attempt.log)
-        except PolarisJobTimeoutError:
-            attempt.check_alive()
-            raise
+        status = cancel_and_wait(attempt.hook, job_id, limits=attempt.limits, log=attempt.log)
         self._replaced = job_id
         return status
 

@@ -20,8 +20,9 @@ from airflow_provider_polaris.operators.submission.post import JobPost
 from airflow_provider_polaris.operators.submission.post_by_id import JobPostById
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled, Reconciliation
 from airflow_provider_polaris.operators.submission.reconcile_by_id import ReconciliationById
-from airflow_provider_polaris.operators.submission.record import Records, Store
+from airflow_provider_polaris.operators.submission.record import Record, Records, Store
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
+from airflow_provider_polaris.operators.submission.try_memory import TryMemory
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -63,6 +64,8 @@ def submit_once(
     repeat_append: bool = False,
     guards: Callable[[tuple[str, ...]], None] | None = None,
     optional_context: Collection[str] = (),
+    memory: TryMemory | None = None,
+    is_deferrable: bool = False,
 ) -> Submitted:
     """
     Return the task's job: the one of an earlier try, or a newly submitted one. Never submits two.
@@ -82,6 +85,9 @@ def submit_once(
     :param guards: Called once, right before the first POST, with the ids of this task's earlier jobs. Raises if the job
         must not be submitted.
     :param optional_context: Keys of the spec's context that are left out, with a warning, if Polaris refuses the job.
+    :param memory: What the try keeps over its deferrals; None if this is its begin.
+    :param is_deferrable: Raise ``WaitElsewhere`` instead of a long wait. Call again with the same memory afterwards.
+    :raises WaitElsewhere: The task is to be deferred.
     :raises PolarisGuardError: Submitting could add rows twice, or several jobs match and none can be selected. A retry
         would raise the same error.
     :raises PolarisAmbiguousSubmitError: It is unknown whether there is a job. A retry searches for it.
@@ -99,6 +105,8 @@ def submit_once(
         uses_marker=marker == "auto",
         repeat_append=repeat_append,
         optional_context=frozenset(optional_context),
+        memory=memory or TryMemory(),
+        is_deferrable=is_deferrable,
     )
     try:
         submitted = _submit(attempt, guards)
@@ -111,14 +119,20 @@ def submit_once(
 
 def _submit(attempt: SubmissionAttempt, guards: Callable[[tuple[str, ...]], None] | None) -> Submitted:
     reconciliation, post = _strategy(attempt)
-    earlier = reconciliation(attempt).run()
+    memory = attempt.memory
+    before = _before_deferral(attempt)
+    earlier = before or reconciliation(attempt).run()
     if earlier.job is not None:
         _adopt(attempt, earlier, earlier.job)
         return Submitted(earlier.job, earlier.outcome)
+    if before is None:
+        memory.reconciled, memory.throttled, memory.passed = earlier.to_json(), None, None
     attempt.check_alive()
-    if guards is not None:
+    if guards is not None and not memory.has_passed(attempt.clock.now()):
         guards(earlier.past)
-    job, was_lost = post(attempt, earlier).run()
+        memory.passed = attempt.clock.now().timestamp()
+    submission = post(attempt, earlier)
+    job, was_lost = submission.run() if memory.throttled is None else submission.run_after_pause()
     if was_lost:
         _log_job(attempt, "Adopted job %r (%s), %s: the POST whose answer was lost created it. See %s", job)
         return Submitted(job, "adopted")
@@ -127,6 +141,24 @@ def _submit(attempt: SubmissionAttempt, guards: Callable[[tuple[str, ...]], None
         return Submitted(job, "replaced")
     _log_job(attempt, "Submitted job %r (%s), %s. See %s", job)
     return Submitted(job, "submitted")
+
+
+def _before_deferral(attempt: SubmissionAttempt) -> Reconciled | None:
+    """
+    Return the result of the reconciliation from before a deferral of this try; None if it must be repeated.
+
+    It is repeated if the record is no longer the one of that time, because another process may have sent the job.
+    """
+    memory = attempt.memory
+    if memory.reconciled is None or (memory.sent and memory.throttled is None):
+        return None
+    expected = memory.reconciled["record"] if memory.throttled is None else memory.throttled
+    record = attempt.records.load()
+    if attempt.records.are_durable and (None if record is None else record.to_json()) != expected:
+        return None
+    if record is None and memory.throttled is not None:
+        record = Record.from_json(memory.throttled)
+    return Reconciled.from_json(memory.reconciled, record)
 
 
 def _strategy(attempt: SubmissionAttempt) -> tuple[type[Reconciliation], type[JobPost]]:

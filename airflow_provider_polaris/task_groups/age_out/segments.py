@@ -82,7 +82,7 @@ def missing_segments(hook: PolarisHook, table: str, spans: Sequence[Interval], r
 def _current(hook: PolarisHook, table: str, spans: Sequence[Interval]) -> list[dict[str, Any]] | None:
     if not hook.capabilities.exact_deletions:
         return None
-    service = cast("SegmentService", hook.get_conn())
+    service = cast("SegmentService", hook.get_client())
     segments = list(islice(service.iter_current_segments(table, spans), MOST_SEGMENTS + 1))
     if len(segments) > MOST_SEGMENTS:
         raise PolarisGuardError(

@@ -58,7 +58,7 @@ def query_table(
         return [shorten_error(error) for _ in conditions]
     if storage is None:
         return [TableData(False) for _ in conditions]
-    counter = RowCounter(connect, limits, log, purpose=_PURPOSE)
+    counter = RowCounter(connect, limits, log, purpose=_PURPOSE, first_look=0.0)
     found: list[TableData | PolarisError] = []
     for start in range(0, len(conditions), _MOST):
         found += _query(counter, conditions[start : start + _MOST], storage)

@@ -57,7 +57,15 @@ def tables(server: Any, connect: Any) -> Tables:
 def context() -> dict[str, Any]:
     """Return the context of a run with the data interval of one day."""
     day = datetime(2024, 6, 1, tzinfo=timezone.utc)
-    ti = SimpleNamespace(start_date=None, try_number=1)
+    ti = SimpleNamespace(
+        dag_id="koalas",
+        run_id="run-1",
+        task_id="rollup",
+        map_index=-1,
+        max_tries=0,
+        start_date=None,
+        try_number=1,
+    )
     return {"ti": ti, "data_interval_start": day, "data_interval_end": day + timedelta(days=1)}
 
 

@@ -23,6 +23,7 @@ from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from airflow_provider_polaris.operators.guards.options import GuardOptions
 from airflow_provider_polaris.operators.guards.table_to_table import GuardDecision, SourceGuards
+from airflow_provider_polaris.runtime.deadline import Deadline
 
 NOW = datetime(2024, 7, 1, tzinfo=timezone.utc)
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
@@ -162,10 +163,8 @@ class World:
             self.hook,
             spec,
             GuardOptions.read(**options),
-            clock=self.clock,  # type: ignore[arg-type]
+            limits=Deadline(self.clock, lambda: self.stop(), self.deadline),  # type: ignore[arg-type]
             log=LOG,
-            stop=lambda: self.stop(),
-            deadline=self.deadline,
             poll_interval=30,
         )
 

@@ -20,9 +20,9 @@ def retaining(world: World, **policy: Any) -> None:
     world.create(world.target, storagePolicy={"retain": policy})
 
 
-def dropped(world: World, shown: str, where: str) -> str:
+def dropped(world: World, shown: str, where: str, now: str = "2024-07-01T00:00:00.000Z") -> str:
     return (
-        f"the storage policy of table {world.target!r} retains {shown!r}, so at 2024-07-01T00:00:00.000Z the service "
+        f"the storage policy of table {world.target!r} retains {shown!r}, so at {now} the service "
         f"would immediately drop what the job writes to {where!r}. Nothing was submitted. Extend the table's "
         "retention, or write to another table. To submit the job anyway, run the task with on_retention='submit' "
         "(on_retention='{{ params.on_retention }}' allows it for one run)."
@@ -47,7 +47,8 @@ def test_check_retain_drops_a_part_refuses(filled: World) -> None:
     """Of two weeks the first day has rows and is outside: that day is named."""
     retaining(filled, type="period", period="P31D")
     day = "2024-05-25T00:00:00.000Z/2024-05-26T00:00:00.000Z"
-    assert filled.refusal(filled.copy(TWO_WEEKS)) == dropped(filled, "P31D", day)
+    after_the_count = "2024-07-01T00:00:00.500Z"
+    assert filled.refusal(filled.copy(TWO_WEEKS)) == dropped(filled, "P31D", day, after_the_count)
 
 
 def test_check_retain_drops_a_part_without_rows_submits(filled: World) -> None:
@@ -106,7 +107,7 @@ def test_check_source_loading_waits(filled: World, caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.INFO, logger="test.guards")
     filled.control("PATCH", f"/tables/{quote(filled.source)}", {"loadSeconds": 45})
     assert filled.check(filled.copy()).action == "submit"
-    assert filled.clock.sleeps == [30, 30]
+    assert filled.clock.sleeps == [30, 30, 0.5]
     assert said(caplog)[0] == f"Waiting until table {filled.source!r} is available: its data is being loaded."
 
 

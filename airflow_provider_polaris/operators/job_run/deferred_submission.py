@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Defer a task that has not submitted its job yet, and restore it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisServerError, PolarisTransportError
+from airflow_provider_polaris.runtime.deadline import airflow_timeout
+from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.operators.job_run.run import JobRun
+
+#: Seconds for which a client of a deferrable task retries a request before the task is deferred.
+CLIENT_RETRIES: Final = 4.0
+
+_SERVICE: Final = "answer of the service"
+#: Seconds before a deferred task sends a request again that got no answer.
+_PAUSE: Final = 20.0
+#: Longest pause in seconds after an event that changed nothing. The pauses double with each deferral.
+_LONGEST_PAUSE: Final = 60.0
+
+
+@dataclass(frozen=True)
+class DeferredSubmission:
+    """
+    The saved state of a task that was deferred before it submitted its job, in plain JSON.
+
+    :param polaris_conn_id: Id of the connection.
+    :param options: Fields of :class:`~.options.JobOptions`.
+    :param deadline: When the try times out, epoch seconds in UTC; None for never.
+    :param memory: Fields of :class:`~..submission.try_memory.TryMemory`.
+    """
+
+    polaris_conn_id: str
+    options: Mapping[str, Any]
+    deadline: float | None
+    memory: Mapping[str, Any]
+
+
+def wait_for_service(run: JobRun, error: PolarisError) -> WaitElsewhere | None:
+    """
+    Return the wait for a service that gave no answer; None if the error must be raised.
+
+    The retries end when those of the client would end in a worker. After a POST, the error is raised: a retry of the
+    task finds out what became of it.
+
+    :param run: The job run of this try.
+    :param error: The error before the job was submitted.
+    """
+    if not isinstance(error, PolarisTransportError | PolarisServerError):
+        return None
+    if not run.waits_elsewhere or run.memory.sent:
+        return None
+    end = run.limits.limit(timedelta(seconds=run.hook.settings.retry_budget), _SERVICE)
+    now = run.clock.now()
+    if now >= end:
+        return None
+    if run.memory.waits.is_new_line(_SERVICE, type(error).__name__):
+        run.log.warning("The service gives no answer. The task tries again until %s: %s", end.isoformat(), error)
+    pause = min(_PAUSE * run.clock.jitter(), (end - now).total_seconds())
+    return WaitElsewhere(Condition("time"), now + timedelta(seconds=pause), pause)
+
+
+def submission_deferral(run: JobRun, wait: WaitElsewhere) -> dict[str, Any]:
+    """
+    Return the arguments for ``defer``, and log what is waited for.
+
+    :param run: The job run of this try.
+    :param wait: The wait.
+    """
+    memory, now = run.memory, run.clock.now()
+    if wait.until.kind != "time":
+        memory.waits.end(_SERVICE)
+    memory.waits.deferrals += 1
+    saved = DeferredSubmission(
+        polaris_conn_id=run.hook.polaris_conn_id,
+        options=asdict(run.options),
+        deadline=None if run.deadline is None else run.deadline.timestamp(),
+        memory=memory.to_json(),
+    )
+    if wait.until.kind == "time":
+        run.log.info("The task waits in the triggerer for %.0f s.", (wait.at - now).total_seconds())
+    else:
+        run.log.info("The task waits in the triggerer until %s.", wait.until)
+    return {
+        "trigger": _trigger(run, wait),
+        "method_name": "continue_submission",
+        "kwargs": {"wait": asdict(saved)},
+        "timeout": airflow_timeout(wait.at, now),
+    }
+
+
+def _trigger(run: JobRun, wait: WaitElsewhere) -> Any:
+    from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
+    from airflow_provider_polaris.triggers.wait import PolarisWaitTrigger
+
+    conn_id, now = run.hook.polaris_conn_id, run.clock.now().timestamp()
+    # An event without a change must not start worker after worker.
+    pause = min(2.0 ** min(run.memory.waits.deferrals, 10), _LONGEST_PAUSE)
+    if wait.until.kind == "job":
+        return PolarisJobTrigger(
+            wait.until.ids[0],
+            conn_id,
+            min(run.options.poll_interval, max(wait.pause, pause)),
+            started=now,
+            deadline=wait.at.timestamp(),
+            cancel_on_kill=wait.until.is_own_job and run.options.cancel_on_kill,
+            pending_warning=None,
+        )
+    return PolarisWaitTrigger(
+        wait.until.kind,
+        list(wait.until.ids),
+        conn_id,
+        not_before=wait.at.timestamp() if wait.until.kind == "time" else min(now + pause, wait.at.timestamp()),
+        deadline=wait.at.timestamp(),
+    )

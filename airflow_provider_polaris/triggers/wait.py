@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trigger that waits for something that a task needs before it submits its job. It decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_polaris.jobs.errors import PolarisError
+from airflow_provider_polaris.triggers.wait_watcher.look import Subject
+from airflow_provider_polaris.triggers.wait_watcher.watcher import SubjectWaiter, wait_watcher_of
+
+
+class PolarisWaitTrigger(BaseTrigger):
+    """
+    Wait until asynchronous queries have ended, until a table is available, or for some time, and fire one event.
+
+    The event ``{"status": "due"}`` only wakes the task: its worker looks again and decides. The trigger starts, submits
+    and cancels nothing. All triggers of a process that use the same connection share their requests. If the service
+    gives no answer, the trigger keeps waiting until its deadline, and logs each change in one line.
+
+    :param kind: ``queries``, ``table`` or ``time``.
+    :param ids: Ids of the queries, all of which must have ended, or the name of the table; empty for ``time``.
+    :param polaris_conn_id: The connection.
+    :param not_before: The earliest time of the event, epoch seconds in UTC.
+    :param deadline: The latest time of the event, epoch seconds in UTC.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        ids: Sequence[str],
+        polaris_conn_id: str = "polaris_default",
+        *,
+        not_before: float,
+        deadline: float,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.kind = kind
+        self.ids = list(ids)
+        self.polaris_conn_id = polaris_conn_id
+        self.not_before = not_before
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments: plain JSON, no secret."""
+        return (
+            "airflow_provider_polaris.triggers.wait.PolarisWaitTrigger",
+            {
+                "kind": self.kind,
+                "ids": self.ids,
+                "polaris_conn_id": self.polaris_conn_id,
+                "not_before": self.not_before,
+                "deadline": self.deadline,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield one event."""
+        subjects = [cast("Subject", (self.kind, name)) for name in self.ids] if self.kind != "time" else []
+        if subjects:
+            watcher = wait_watcher_of(self.polaris_conn_id)
+            waiter = watcher.join(subjects)
+            try:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._wait(waiter), self._seconds_to(self.deadline))
+            finally:
+                watcher.leave(waiter)
+        await asyncio.sleep(self._seconds_to(min(self.not_before, self.deadline)))
+        yield TriggerEvent({"status": "due"})  # type: ignore[no-untyped-call]  # Airflow's
+
+    async def _wait(self, waiter: SubjectWaiter) -> None:
+        failure = ""
+        while waiter.left:
+            error: PolarisError | None = await waiter.inbox.get()
+            if error is not None and type(error).__name__ != failure:
+                self.log.warning("It is unknown whether %s. The wait continues: %s", self._end, error)
+            elif error is None and failure:
+                self.log.info("The service answers again.")
+            failure = "" if error is None else type(error).__name__
+
+    @property
+    def _end(self) -> str:
+        names = ", ".join(map(repr, self.ids))
+        return f"query {names} has ended" if self.kind == "queries" else f"table {names} is available"
+
+    @staticmethod
+    def _seconds_to(instant: float) -> float:
+        from airflow_provider_polaris.runtime.clock import CLOCK
+
+        return max(instant - CLOCK.now().timestamp(), 0.0)
