@@ -24,6 +24,9 @@ from airflow_provider_polaris.emulator.engine.storage import MEMORY, connect, fa
 FORMAT = 2
 """Format of the database; a file of another format is rejected."""
 
+_MOST_QUERIES = 1000
+"""Results of queries for definitions that are kept in memory."""
+
 _SCHEMA = (
     "CREATE TABLE polaris_format (format INTEGER)",
     f"INSERT INTO polaris_format VALUES ({FORMAT})",
@@ -86,6 +89,8 @@ class Store(StoredObjects):
         self._local = _ThreadState()
         self._doomed = False
         self._failed: str | None = None
+        #: Rows by statement and parameters. They are those of the running transaction, which holds the lock.
+        self._definitions: dict[tuple[str, tuple[Any, ...]], list[tuple[Any, ...]]] = {}
         self._connection = connect(self.path) if self.path else MemoryDatabase()
         try:
             self._create_or_check_schema()
@@ -163,6 +168,7 @@ class Store(StoredObjects):
     def close(self) -> None:
         """Close the database; a second call has no effect."""
         with self.lock:
+            self._definitions.clear()
             self._connection.close()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -181,6 +187,31 @@ class Store(StoredObjects):
                 return _run(self._local.cursor, sql, parameters)
         with self.lock, self.failures_named():
             return _run(self._connection, sql, parameters)
+
+    def read_definitions(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """
+        Run a query of the table definitions, as :meth:`execute` does, or return its rows from memory.
+
+        Requests and jobs read a definition many times for each change, and DuckDB needs half a millisecond for it.
+        """
+        if self._local.cursor is not None:  # its state may be older
+            return self.execute(sql, parameters)
+        key = (sql, tuple(parameters))
+        with self.lock:
+            self.check()
+            rows = self._definitions.get(key)
+            if rows is None:
+                rows = self.execute(sql, parameters)
+                if len(self._definitions) >= _MOST_QUERIES:
+                    self._definitions.clear()
+                self._definitions[key] = rows
+            return list(rows)
+
+    def write_definitions(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement that changes the table definitions; each must use this method."""
+        with self.lock:
+            self._definitions.clear()
+            self.execute(sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -219,6 +250,7 @@ class Store(StoredObjects):
                 self._local.writing = False
 
     def _roll_back(self) -> None:
+        self._definitions.clear()
         try:
             self._connection.execute("ROLLBACK")
         except duckdb.Error:

@@ -63,7 +63,7 @@ class Tables:
             ((number,),) = self.store.execute("SELECT nextval('polaris_table_number')")
             stored = StoredTable(table, int(number), physical={TIME.name: "TIMESTAMP"})
             self.store.execute(f'CREATE TABLE {stored.data_name} ("{SEGMENT_COLUMN}" BIGINT, "{TIME.name}" TIMESTAMP)')
-            self.store.execute(
+            self.store.write_definitions(
                 "INSERT INTO polaris_table VALUES (?, ?, false, ?)", (stored.number, table.name, encode(stored))
             )
         return table
@@ -79,7 +79,7 @@ class Tables:
 
     def list(self) -> tuple[TableDef, ...]:
         """Read all definitions, the oldest table first."""
-        rows = self.store.execute("SELECT number, body FROM polaris_table WHERE NOT dropped ORDER BY number")
+        rows = self.store.read_definitions("SELECT number, body FROM polaris_table WHERE NOT dropped ORDER BY number")
         return tuple(decode(number, body).definition for number, body in rows)
 
     def update(self, table: TableDef) -> TableDef:
@@ -130,7 +130,7 @@ class Tables:
         with self.store.transaction():
             stored = self.stored(name)
             if soft:
-                self.store.execute("UPDATE polaris_table SET dropped = true WHERE number = ?", (stored.number,))
+                self._write(stored, dropped=True)
                 self.segments.hide(stored.number)
                 self.segments.occupied.release(stored.number, None)
             else:
@@ -251,7 +251,7 @@ class Tables:
         self.store.execute(f"DROP TABLE {stored.data_name}")
         self.segments.forget(stored.number)
         self.segments.occupied.release(stored.number, None)
-        self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
+        self.store.write_definitions("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
 
     def add_columns(
         self, stored: StoredTable, columns: Sequence[tuple[Column, str]], multi_value: Sequence[str] = ()
@@ -279,20 +279,19 @@ class Tables:
         return changed
 
     def _find(self, name: str, *, dropped: bool = False) -> StoredTable | None:
-        rows = self.store.execute(
-            "SELECT number, body FROM polaris_table WHERE name = ? AND dropped = ?", (name, dropped)
-        )
+        sql = "SELECT number, body FROM polaris_table WHERE name = ? AND dropped = ?"
+        rows = self.store.read_definitions(sql, (name, dropped))
         return decode(*rows[0]) if rows else None
 
     def _take_over(self, dropped: StoredTable, table: TableDef) -> None:
         taken = taken_over(dropped, table)
         for name in dropped.physical.keys() - taken.physical.keys():
             self.store.execute(f"ALTER TABLE {dropped.data_name} DROP COLUMN {quote_name(name)}")
-        self.store.execute("UPDATE polaris_table SET dropped = false WHERE number = ?", (dropped.number,))
         self._write(taken)
 
-    def _write(self, stored: StoredTable) -> None:
-        self.store.execute("UPDATE polaris_table SET body = ? WHERE number = ?", (encode(stored), stored.number))
+    def _write(self, stored: StoredTable, *, dropped: bool = False) -> None:
+        sql = "UPDATE polaris_table SET dropped = ?, body = ? WHERE number = ?"
+        self.store.write_definitions(sql, (dropped, encode(stored), stored.number))
 
 
 def _differs(old: Column, new: Column | None) -> bool:
