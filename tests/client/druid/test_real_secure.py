@@ -48,7 +48,7 @@ def right(name: str, kind: str, *actions: str) -> list[dict[str, Any]]:
 
 
 TABLES = right(".*", "DATASOURCE", "READ", "WRITE")
-STATE = right("STATE", "STATE", "READ")
+STATE = right("STATE", "STATE", "READ", "WRITE")
 CONFIG = right("CONFIG", "CONFIG", "READ")
 
 
