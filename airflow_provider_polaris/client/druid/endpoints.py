@@ -63,8 +63,8 @@ GET_TASK_STATUS: Final = Endpoint("GET", "/druid/indexer/v1/task/{name}/status",
 GET_TASK_REPORTS: Final = Endpoint(
     "GET", "/druid/indexer/v1/task/{name}/reports", _READ, noun="task", answer_bytes=LIST_BYTES
 )
-# Reads only, so it is idempotent.
-TASK_STATUSES: Final = Endpoint("POST", "/druid/indexer/v1/taskStatus", _STATE, answer_bytes=OBJECT_BYTES)
+# Reads only, so it is idempotent. OBSERVED(Druid 27 with druid-basic-security): a POST needs WRITE nevertheless.
+TASK_STATUSES: Final = Endpoint("POST", "/druid/indexer/v1/taskStatus", ("STATE WRITE",), answer_bytes=OBJECT_BYTES)
 # OBSERVED(Druid 27): also answered with 200 for a task that has ended.
 SHUTDOWN_TASK: Final = Endpoint("POST", "/druid/indexer/v1/task/{name}/shutdown", _WRITE, noun="task")
 # The task has an id of ours, and a second one with that id is refused, so it may be sent again.
@@ -76,16 +76,20 @@ WORKER_CAPACITY: Final = Endpoint("GET", "/druid/indexer/v1/totalWorkerCapacity"
 
 # Coordinator.
 LIST_TABLES: Final = Endpoint("GET", "/druid/coordinator/v1/metadata/datasources", _READ, answer_bytes=LIST_BYTES)
-# Reads only, so it is idempotent.
+# Reads only, so it is idempotent. OBSERVED(Druid 27 with druid-basic-security): a POST needs WRITE nevertheless.
 USED_SEGMENTS: Final = Endpoint(
     "POST",
     "/druid/coordinator/v1/metadata/datasources/{name}/segments",
-    _READ,
+    _WRITE,
     noun="table",
     answer_bytes=LIST_BYTES,
 )
 MARK_ALL_UNUSED: Final = Endpoint("DELETE", "/druid/coordinator/v1/datasources/{name}", _WRITE, noun="table")
 RULES: Final = Endpoint("GET", "/druid/coordinator/v1/rules/{name}", _READ, noun="table", answer_bytes=OBJECT_BYTES)
+# OBSERVED(Druid 27 with druid-basic-security): the rules of the cluster have this name, and a right of their own.
+CLUSTER_RULES: Final = Endpoint(
+    "GET", "/druid/coordinator/v1/rules/_default", ("DATASOURCE READ on '_default'",), answer_bytes=OBJECT_BYTES
+)
 UNUSED_SEGMENTS: Final = Endpoint(
     "GET",
     "/druid/coordinator/v1/metadata/datasources/{name}/unusedSegments",

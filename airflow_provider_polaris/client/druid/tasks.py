@@ -80,7 +80,7 @@ class TasksApi(DruidCalls):
 
         The answer doesn't say whether an active task waits for a slot, so each active task is ``running``. A task that
         has succeeded is ``completed`` at once, even if its rows can't be seen yet: ask :meth:`get_job_status`. A login
-        without the right STATE READ gets the statuses from one list of tasks, which has the newest 10,000 ended ones.
+        without the right STATE WRITE gets the statuses from one list of tasks, which has the newest 10,000 ended ones.
 
         :param job_ids: Ids of tasks.
         """
@@ -102,7 +102,7 @@ class TasksApi(DruidCalls):
         """
         Request the statuses of several tasks, of which none exists.
 
-        :raises PolarisAuthError: The right STATE READ is missing, and :meth:`get_job_statuses` reads a list instead.
+        :raises PolarisAuthError: The right STATE WRITE is missing, and :meth:`get_job_statuses` reads a list instead.
         """
         self._object(endpoints.TASK_STATUSES, body=array_body(["-"]))
 

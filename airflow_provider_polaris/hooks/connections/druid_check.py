@@ -29,7 +29,7 @@ _RIGHTS: Final = (
     "that they write, which this test can't try."
 )
 _WITHOUT_STATE: Final = (
-    "The right STATE READ is missing, so the statuses of waiting tasks are read one by one instead of in one request."
+    "The right STATE WRITE is missing, so the statuses of waiting tasks are read one by one instead of in one request."
 )
 #: OBSERVED(Druid 27 with druid-basic-security): the total needs CONFIG READ, and the used slots need STATE READ.
 _WITHOUT_CONFIG: Final = (

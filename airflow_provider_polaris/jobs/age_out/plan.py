@@ -156,15 +156,16 @@ class AgingPlan:
         return tuple(bucket for span in self.spans for bucket in span.buckets(self.granularity))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as JSON for XCom."""
-        return {
+        """Return the plan as JSON for XCom; without segments in the form of earlier releases."""
+        plan = {
             **asdict(self),
             "granularity": self.granularity.value,
             "context": dict(self.context),
             "windows": [asdict(window) for window in self.windows],
-            "segments": None if self.segments is None else list(self.segments),
             "intervals": [window.interval for window in self.windows],
         }
+        segments = plan.pop("segments")
+        return plan if segments is None else {**plan, "segments": list(segments)}
 
     @classmethod
     def from_json(cls, value: Any, field: str) -> AgingPlan:

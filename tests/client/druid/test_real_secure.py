@@ -24,7 +24,7 @@ import requests
 
 from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.client.druid.settings import DruidSettings
-from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisTransportError
+from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisNotFoundError, PolarisTransportError
 
 URL = "http://127.0.0.1:18286"
 USERS = "http://127.0.0.1:18281/druid-ext/basic-security"
@@ -48,7 +48,7 @@ def right(name: str, kind: str, *actions: str) -> list[dict[str, Any]]:
 
 
 TABLES = right(".*", "DATASOURCE", "READ", "WRITE")
-STATE = right("STATE", "STATE", "READ")
+STATE = right("STATE", "STATE", "READ", "WRITE")
 CONFIG = right("CONFIG", "CONFIG", "READ")
 
 
@@ -130,11 +130,59 @@ def use(client: DruidClient) -> None:
     client.create_job({"type": "drop_table", "target": target})
 
 
-@pytest.mark.parametrize("rights", [TABLES, TABLES + STATE, TABLES + STATE + CONFIG], ids=["tables", "state", "config"])
-def test_login_does_everything_with_and_without_the_rights_of_the_cluster(rights: list[dict[str, Any]]) -> None:
-    """Without STATE READ statuses come from a list; without CONFIG READ slots are not counted."""
+def is_allowed(call: Any) -> bool:
+    try:
+        call()
+    except PolarisAuthError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("rights", "reads_many", "counts_slots"),
+    [
+        pytest.param(TABLES, False, False, id="tables"),
+        pytest.param(TABLES + STATE, True, False, id="state"),
+        pytest.param(TABLES + STATE + CONFIG, True, True, id="config"),
+    ],
+)
+def test_login_does_everything_with_and_without_the_rights_of_the_cluster(
+    rights: list[dict[str, Any]], reads_many: bool, counts_slots: bool
+) -> None:
+    """Without STATE WRITE statuses come from a list; without CONFIG READ slots are not counted."""
     with connect(add_user(rights)) as client:
+        assert is_allowed(client.check_bulk_status) is reads_many
+        assert is_allowed(client.cluster.slots) is counts_slots
         use(client)
+
+
+def test_login_rolls_a_table_up_that_it_may_only_read() -> None:
+    """With the rights that docs/druid.md lists; a table that doesn't exist is absent, not forbidden."""
+    source, target = (f"t{uuid.uuid4().hex[:12]}" for _ in range(2))
+    with connect(ADMIN) as admin:
+        assert wait(admin, admin.create_job(fill(source))["id"]) == "completed"
+    rights = right(source, "DATASOURCE", "READ") + right(target, "DATASOURCE", "READ", "WRITE")
+    with connect(add_user(rights + right("_default", "DATASOURCE", "READ"))) as client:
+        assert client.get_table(source)["segmentCount"] == 2
+        with pytest.raises(PolarisNotFoundError):
+            client.get_table(target)
+        job = client.create_job(
+            {
+                "type": "batch",
+                "source": {"type": "table", "tableName": source},
+                "target": {"type": "table", "tableName": target, "intervals": ["2024-06-01/P2D"]},
+                "mappings": [{"columnName": name, "expression": f'"{name}"'} for name in ("__time", "city")],
+                "ingestionMode": "replace",
+                "createTableIfNotExists": True,
+                "partitionedBy": "day",
+                "context": {"airflow": uuid.uuid4().hex},
+            }
+        )
+        assert wait(client, job["id"]) == "completed"
+        assert client.get_table(target)["segmentCount"] == 2
+    with connect(ADMIN) as admin:
+        for table in (source, target):
+            admin.create_job({"type": "drop_table", "target": {"type": "table", "tableName": table}})
 
 
 def test_login_without_rights_on_tables_is_refused_by_name() -> None:

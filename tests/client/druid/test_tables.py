@@ -12,6 +12,7 @@ from airflow_provider_polaris.client.druid.translation.tables import partitionin
 from airflow_provider_polaris.jobs.age_out.history import UnusedSegment
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
+    PolarisAuthError,
     PolarisForeignAnswerError,
     PolarisGuardError,
     PolarisNotFoundError,
@@ -239,3 +240,31 @@ def test_cluster_without_the_query_engine_is_told_so(client: DruidClient, druid:
         "POST /druid/v2/sql/task answered 405 with an empty body. This Druid doesn't run the multi-stage query engine: "
         "add 'druid-multi-stage-query' to druid.extensions.loadList on all its processes."
     )
+
+
+def test_login_that_may_only_read_a_table_finds_it_in_the_list(client: DruidClient, druid: FakeDruid) -> None:
+    """OBSERVED(Druid 27 with security): the list of segments is a POST and needs WRITE. The list of tables decides."""
+    path = "/druid/coordinator/v1/metadata/datasources/nope/segments"
+    druid.answers["POST", path] = [(403, {"Access-Check-Result": "Allowed:false, Message:"})] * 2
+    with pytest.raises(PolarisNotFoundError, match="Druid has no table 'nope' with data: check the name"):
+        client.get_table("nope")
+    assert not client._tables.has("nope")
+    druid.tables["nope"] = {**table(), "segments": []}
+    druid.answers["POST", path] = [(403, {"Access-Check-Result": "Allowed:false, Message:"})]
+    assert client.get_table("nope")["availability"] == "unavailable"
+    del druid.tables["nope"]
+    druid.answers["POST", path] = [(401, {"Access-Check-Result": "no"})]
+    with pytest.raises(PolarisAuthError):
+        client.get_table("nope")
+
+
+def test_login_without_the_right_on_the_rules_of_the_cluster_is_told_its_name(
+    client: DruidClient, druid: FakeDruid
+) -> None:
+    """They have the name of a table."""
+    druid.tables["raw"] = table()
+    druid.loaded.add("raw")
+    forbidden = (403, {"Access-Check-Result": "Allowed:false, Message:"})
+    druid.answers["GET", "/druid/coordinator/v1/rules/_default"] = [forbidden]
+    with pytest.raises(PolarisAuthError, match=r"needs the right DATASOURCE READ on '_default' in Druid\.$"):
+        client.get_table("raw")

@@ -74,8 +74,8 @@ def test_check_cluster_without_free_slots_says_what_jobs_do(druid_service, capac
     )
 
 
-def test_check_login_without_state_read_says_what_is_slower(druid_service):
-    """OBSERVED(Druid 27 with security): the version, the statuses of many tasks and the used slots need that right."""
+def test_check_login_without_rights_on_state_says_what_is_slower(druid_service):
+    """OBSERVED(Druid 27 with security): the version and the used slots need READ, the statuses of many tasks WRITE."""
     for method, path in (("GET", "/status"), ("POST", f"{OVERLORD}taskStatus"), ("GET", f"{OVERLORD}workers")):
         druid_service.answers[method, path] = [(403, FORBIDDEN)]
 
@@ -83,7 +83,7 @@ def test_check_login_without_state_read_says_what_is_slower(druid_service):
         True,
         (
             f"Reached Druid at {druid_service.url}: SQL queries, multi-stage queries, the list of tasks and the list "
-            "of tables work. The right STATE READ is missing, so the statuses of waiting tasks are read one by one "
+            "of tables work. The right STATE WRITE is missing, so the statuses of waiting tasks are read one by one "
             "instead of in one request. The number of free task slots can't be read, which needs the rights CONFIG "
             f"READ and STATE READ, so jobs are submitted without a look at it. {RIGHTS}"
         ),
