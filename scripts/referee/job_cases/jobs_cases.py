@@ -85,13 +85,14 @@ _WHOLES: Final = (
     'ABS("n")',
     'TIMESTAMP_TO_MILLIS("__time")',
 )
+#: Their values are sums of powers of two, so that sums don't depend on the order of rows.
 _REALS: Final = (
     '"price" * 2',
     'COALESCE("price", 0.0)',
-    'ROUND("price", 1)',
+    'ROUND("price", 0)',
     'CAST("n" AS DOUBLE)',
     'CASE WHEN "price" > 0 THEN "price" END',
-    '"price" / NULLIF("n", 0)',
+    '"price" / NULLIF("n" - "n" + 2, 0)',
     'COALESCE("price", 0) + COALESCE("n", 0)',
     'ABS("price")',
 )

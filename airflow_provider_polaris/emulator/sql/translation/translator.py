@@ -14,7 +14,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import or_null
-from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_pi
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
 from airflow_provider_polaris.emulator.sql.translation.multi_values import each_value
 from airflow_provider_polaris.emulator.sql.translation.nodes import NODES
@@ -124,8 +124,11 @@ def _with_all_parts(node: exp.Expression, value: Sql) -> Sql:
 
 
 def _is_literal(node: exp.Expression) -> bool:
+    """Whether a value is a literal, or arithmetic of literals: it is not NULL."""
     bare = node.unnest()
-    return isinstance(bare.this if isinstance(bare, exp.Neg) else bare, (exp.Literal, exp.Boolean))
+    if isinstance(bare, (exp.Neg, exp.Add, exp.Sub, exp.Mul)):
+        return all(map(_is_literal, bare.iter_expressions()))
+    return isinstance(bare, (exp.Literal, exp.Boolean)) or is_pi(bare)
 
 
 def _checked(value: Sql, node: exp.Expression) -> Sql:

@@ -77,6 +77,8 @@ def test_value_that_can_fail_beside_a_filter_is_refused(refused, value: str) -> 
         ("SELECT SUM(14 / NULLIF(n - 5, 0)) FILTER (WHERE n = 7) FROM t", [[7]]),
         ("SELECT s FROM t WHERE id < 3 GROUP BY s HAVING COUNT(*) > 0 AND SUM(n) / COUNT(*) > 1", [["a"]]),
         ("SELECT s, COALESCE(n, 6 / n) FROM t WHERE id = 4", [[None, None]]),
+        ("SELECT 14 / n * (24 * 60) FROM t WHERE id = 7", [[2880]]),
+        ("SELECT -1.5 * (14 / n), ROUND(14 / n * PI, 2) FROM t WHERE id = 7", [[-3.0, 6.28]]),
     ],
 )
 def test_what_can_not_fail_is_answered(rows_of, sql: str, rows: list[list[object]]) -> None:

@@ -88,5 +88,5 @@ def _has_literals(node: exp.Expression) -> bool:
 
 
 def is_pi(column: exp.Expression) -> bool:
-    """Whether a column is the number PI, which has no parentheses."""
-    return column.name.upper() == "PI" and not column.this.args.get("quoted")
+    """Whether an expression is the number PI, which has no parentheses."""
+    return isinstance(column, exp.Column) and column.name.upper() == "PI" and not column.this.args.get("quoted")
