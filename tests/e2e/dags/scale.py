@@ -7,9 +7,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
-from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
+
+try:
+    from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+except ImportError:  # before Airflow 3
+    from airflow.triggers.temporal import TimeDeltaTrigger
 
 #: Seconds that a trivial task waits, and that the emulator's jobs take.
 WAIT = timedelta(seconds=20)
