@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
+.PHONY: help setup demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-scale e2e-scale-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -81,6 +81,13 @@ e2e-druid: $(READY)  ## end-to-end scenarios on a real Apache Druid 27; needs Ja
 e2e-druid-smoke: $(READY)  ## two of them
 	$(BIN)/python -m pytest tests/e2e/druid -m druid_smoke
 
+# SCALE_TASKS=N takes another number.
+e2e-scale: $(READY)  ## 300 tasks on a real Airflow with two triggerers, killed, cleared and marked; needs PostgreSQL
+	$(BIN)/python -m pytest tests/e2e/test_scale.py -m e2e_scale
+
+e2e-scale-smoke: $(READY)  ## 60 of them
+	SCALE_TASKS=60 SCALE_COMPARED=20 $(BIN)/python -m pytest tests/e2e/test_scale.py -m e2e_scale
+
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke
 
@@ -103,10 +110,11 @@ referee: $(READY)  ## a real Druid judges the emulator, some 10 minutes; starts 
 referee-smoke: $(READY)  ## the bounded part of it, some 3 minutes; one line where Java or Maven is missing
 	$(BIN)/python scripts/referee --smoke
 
-bench: $(READY)  ## what imports, the emulator's jobs and 1 to 10,000 waiting jobs cost, here and in other providers
+bench: $(READY)  ## what imports, the emulator's jobs and 1 to 100,000 waiting jobs cost, here and in other providers
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
 	$(BIN)/python scripts/bench_small.py
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_many.py
 
 bench-druid: $(VENV)-airflow-druid/.ready  ## jobs beside those of Airflow's own Druid provider, on a real Druid 27, some 15 minutes
 	$(VENV)-airflow-druid/bin/python scripts/bench_druid

@@ -129,6 +129,15 @@ class Airflow(ABC):
         )
         assert done.returncode == 0, done.stdout.decode(errors="replace")
 
+    def start_scheduler(self) -> ProcessTree:
+        """Start another scheduler, after the first one was killed."""
+        name = f"scheduler-{sum(one.name.startswith('scheduler') for one in self.components) + 1}"
+        return self._start(name, "scheduler", **self._patience("scheduler"))
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all components so far, with that of processes that have ended."""
+        return sum(component.cpu_seconds() for component in self.components)
+
     def start_triggerer(self) -> ProcessTree:
         """Start a triggerer, the first or another one."""
         (port,) = free_ports(1)

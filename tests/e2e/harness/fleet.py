@@ -16,7 +16,6 @@ from harness.polaris import Polaris
 from harness.rest import Task
 from harness.waiting import eventually
 
-DAG_ID = "fleet"
 _PAGE = 100
 _LOOP = "while True: pass"
 
@@ -29,14 +28,26 @@ class Fleet:
     :param polaris: Where their jobs are.
     :param connection: Airflow's connection to it.
     :param size: How many there are.
+    :param dag_id: The DAG; its parameters are the connection and the table.
+    :param prefix: Beginning of the tables' names.
     """
 
-    def __init__(self, airflow: Airflow, polaris: Polaris, connection: str, size: int) -> None:
+    def __init__(
+        self,
+        airflow: Airflow,
+        polaris: Polaris,
+        connection: str,
+        size: int,
+        *,
+        dag_id: str = "fleet",
+        prefix: str = "Fleet",
+    ) -> None:
+        self._dag_id = dag_id
         self._airflow = airflow
         self._polaris = polaris
         self.tasks = {
-            table: airflow.run(DAG_ID, connection=connection, table=table)
-            for table in (f"Fleet {number}" for number in range(size))
+            table: airflow.run(dag_id, connection=connection, table=table)
+            for table in (f"{prefix} {number}" for number in range(size))
         }
 
     def tables(self) -> Sequence[str]:
@@ -48,24 +59,30 @@ class Fleet:
         by_run: dict[str, dict[str, Any]] = {}
         for offset in range(0, 100 * _PAGE, _PAGE):
             api = self._airflow.api
-            path = f"/dags/{DAG_ID}/dagRuns/~/taskInstances?limit={_PAGE}&offset={offset}{api.order}"
+            path = f"/dags/{self._dag_id}/dagRuns/~/taskInstances?limit={_PAGE}&offset={offset}{api.order}"
             found = api.ask("GET", path)["task_instances"]
             by_run.update({one["dag_run_id"]: one for one in found})
             if len(found) < _PAGE:
                 break
         return {table: by_run[task.run_id] for table, task in self.tasks.items() if task.run_id in by_run}
 
-    def wait_until(self, accept: Callable[[dict[str, Any]], bool], *, within: float, what: str) -> None:
+    def wait_until(
+        self, accept: Callable[[dict[str, Any]], bool], *, within: float, what: str, count: int | None = None
+    ) -> None:
         """
-        Wait until all task instances are accepted.
+        Wait until task instances are accepted.
 
+        :param count: How many; None for all.
         :raises AssertionError: Time is up; has how many are in which state.
         """
         eventually(
             lambda: Counter(
                 (one["state"], (one["triggerer_job"] or {}).get("id"), accept(one)) for one in self.instances().values()
             ),
-            lambda seen: sum(seen.values()) == len(self.tasks) and all(accepted for *_, accepted in seen),
+            lambda seen: (
+                sum(number for (*_, accepted), number in seen.items() if accepted)
+                >= (len(self.tasks) if count is None else count)
+            ),
             within=within,
             what=what,
         )
@@ -85,6 +102,26 @@ class Fleet:
             if job["target"]["tableName"] in jobs:
                 jobs[job["target"]["tableName"]].append(job)
         return jobs
+
+    def wait_for_jobs(
+        self, accept: Callable[[dict[str, list[dict[str, Any]]]], bool], *, within: float, what: str
+    ) -> None:
+        """
+        Wait until the jobs of all tables are accepted.
+
+        :raises AssertionError: Time is up; has how many jobs have which status.
+        """
+        eventually(
+            lambda: (
+                accept(jobs := self.jobs()),
+                Counter(
+                    (job["executionStatus"], job["desiredExecutionStatus"]) for one in jobs.values() for job in one
+                ),
+            ),
+            lambda seen: seen[0],
+            within=within,
+            what=what,
+        )
 
     def end(self) -> None:
         """Mark active tasks, so that they don't wait in the next scenario."""

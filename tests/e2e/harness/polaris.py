@@ -53,10 +53,13 @@ class Polaris:
 
     :param log: File for what it prints.
     :param slow: Whether jobs run for hours unless they are canceled; then the table has the examples' rows.
+    :param seconds: How long a job runs; None until the next poll.
     """
 
-    def __init__(self, log: Path, *, slow: bool = False) -> None:
+    def __init__(self, log: Path, *, slow: bool = False, seconds: int | None = None) -> None:
         options = ["--progression", "seconds=100000", "--seed-demo"] if slow else []
+        if seconds is not None:
+            options = ["--progression", f"seconds={seconds}"]
         self.process = ProcessTree(
             "polaris-emulator",
             [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0", *options],
@@ -152,8 +155,11 @@ class Polaris:
         content = "".join(json.dumps(row) + "\n" for row in rows)
         self._api("POST", "/files", files={"file": (file, content)})
         job = self._api("POST", "/jobs", json={**INGEST, "source": {**INGEST["source"], "fileList": [file]}})
-        status = self._api("GET", f"/jobs/{job['id']}/status")["executionStatus"]
-        assert status == "completed", status
+        eventually(
+            lambda: self._api("GET", f"/jobs/{job['id']}/status")["executionStatus"],
+            lambda status: status == "completed",
+            what="the rows",
+        )
         return str(job["id"])
 
     def copy_day(self, day: str, table: str, mappings: list[dict[str, Any]]) -> None:

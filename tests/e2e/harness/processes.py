@@ -79,6 +79,14 @@ class ProcessTree:
             return []
         return [one for one in psutil.process_iter() if _session_of(one.pid) == self.pid and _lives(one)]
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the living processes and of their children that have ended."""
+        seconds = 0.0
+        for one in self.members():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                seconds += sum(one.cpu_times()[:4])
+        return seconds
+
     def freeze(self) -> None:
         """
         Stop them all with SIGSTOP, those too that are started meanwhile.
