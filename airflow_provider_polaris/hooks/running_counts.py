@@ -71,11 +71,9 @@ class RunningCounts:
         except WaitElsewhere:
             raise
         except BaseException:
-            self._cancel_unfinished()
+            self._end()
             raise
-        self._cancel_unfinished()
-        for query in self._queries:
-            self._forget(query)
+        self._end()
         done = [query for query in self._needed if not query.is_over]
         for query, answer in zip(done, self._ask([query.read for query in done]), strict=True):
             query.take_rows(answer)
@@ -142,9 +140,10 @@ class RunningCounts:
                     self._log.info("The service is still counting rows (query %r is %r).", query.query_id, query.state)
             pause = min(2 * pause or FIRST_PAUSE, _LONGEST_PAUSE)
 
-    def _cancel_unfinished(self) -> None:
-        """Cancel the queries that were started and are not needed any more: after an error, a timeout or a kill."""
+    def _end(self) -> None:
+        """Forget all queries. Cancel those that are not needed any more: after an error, a timeout or a kill."""
         for query in self._queries:
+            self._forget(query)
             if query.query_id and query.state not in ("SUCCESS", "FAILED"):
                 (answer,) = self._ask([query.cancel])
                 if isinstance(error := answer.exception(), PolarisError):

@@ -16,7 +16,6 @@ from airflow_provider_polaris.runtime.failure import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.operators.job_run.asset_events import TableChange
     from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
     from airflow_provider_polaris.operators.job_run.options import JobOptions
     from airflow_provider_polaris.operators.job_run.run import JobRun
@@ -42,8 +41,7 @@ class PolarisBaseOperator(ResumingOperator):
     seconds moves to the triggerer: for the job, and before that for row counts, conflicting jobs, a table that is being
     loaded, an earlier job that has to end, a 429, or a service that gives no answer. The triggerer polls for all tasks
     of the same connection together. It only waits; the worker submits and decides. Result, errors and log are the same.
-    A resumed task keeps the job that it planned, although Airflow renders the templates again. A kill before the job is
-    submitted leaves a running count query to end by itself.
+    A resumed task keeps the job that it planned, although Airflow renders the templates again.
 
     **Deadline.** The deadline is ``timeout``, or 30 s before ``execution_timeout`` (but not before half of it). At the
     deadline the job is canceled, unless ``cancel_on_timeout=False``, and the task fails. The error gives the time that
@@ -235,7 +233,7 @@ class PolarisBaseOperator(ResumingOperator):
 
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
         """Run one try, and raise ``AirflowFailException`` for errors that a retry cannot fix."""
-        from airflow_provider_polaris.operators.job_run.asset_events import TableChange
+        from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
         from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
 
         self._kill = CancelOnKill()
@@ -246,7 +244,8 @@ class PolarisBaseOperator(ResumingOperator):
                 if run.is_concluded:
                     self.check_result(run)
                 if run.state is not None and run.facts is not None:
-                    self._emit_asset_event(run, TableChange.by_job(run.state, run.facts), context)
+                    change = TableChange.by_job(run.state, run.facts)
+                    emit_asset_event(self, context, change, run.hook.settings)
                 return run.job_id or None
 
     def _begin(self, context: Context) -> JobRun:
@@ -262,6 +261,20 @@ class PolarisBaseOperator(ResumingOperator):
         run = self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
         run.waits_elsewhere = options.deferrable
         return run
+
+    def _submit(self, run: JobRun, context: Context) -> None:
+        from airflow_provider_polaris.operators.new_job import submit_or_defer
+
+        job, deferral = submit_or_defer(self, run, context)
+        if deferral is not None:
+            self.defer(**deferral)
+        if job is None:
+            return
+        self._set_job(run)
+        self.has_pushed_links = True
+        run.push_links(job)
+        if (run.options.wait_for_completion or run.kill.is_killed) and not run.wait():
+            self.defer(**run.deferral())
 
     def _new_run(self, conn_id: str, options: JobOptions, deadline: datetime | None, context: Context) -> JobRun:
         from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -283,8 +296,3 @@ class PolarisBaseOperator(ResumingOperator):
     def _set_job(self, run: JobRun) -> None:
         self.job_id = run.job_id
         run.kill.set_job(run.job_id, self.log)
-
-    def _emit_asset_event(self, run: JobRun, change: TableChange | None, context: Context) -> None:
-        from airflow_provider_polaris.operators.job_run.asset_events import emit_asset_event
-
-        emit_asset_event(self, context, change, run.hook.settings)

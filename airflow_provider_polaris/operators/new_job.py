@@ -7,13 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from airflow_provider_polaris.hooks.task_reads import TaskReads
-from airflow_provider_polaris.jobs.errors import PolarisApiError
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.operators.constant_columns import warn_of_constants
 from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_task_test, show_problems, show_request
 from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
+from airflow_provider_polaris.operators.job_run.deferred_submission import (
+    CLIENT_RETRIES,
+    SERVICE,
+    submission_deferral,
+    wait_for_service,
+)
 from airflow_provider_polaris.operators.job_run.run import JobRun, NoJobNeeded
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 from airflow_provider_polaris.runtime.failure import is_permanent
+from airflow_provider_polaris.runtime.waits import WaitElsewhere
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.status.state import JobState
@@ -28,6 +35,35 @@ class SubmittingTask(PlannedTask, Protocol):
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Check right before the POST whether the job may be submitted."""
+
+
+def submit_or_defer(
+    task: SubmittingTask, run: JobRun, context: Context
+) -> tuple[JobState | None, dict[str, Any] | None]:
+    """
+    Call :func:`submit_job`. Instead of a long wait, a deferrable task gets the arguments of a deferral.
+
+    :param task: The operator, with rendered arguments.
+    :param run: The job run of this try.
+    :param context: Airflow's context.
+    :return: The job as the service described it last, None if no job is needed; and the arguments for ``defer``.
+    :raises PolarisError: As :func:`submit_job`.
+    """
+    run.hook.limit_retries(CLIENT_RETRIES if run.waits_elsewhere else None)
+    wait: WaitElsewhere | None
+    try:
+        job = submit_job(task, run, context)
+    except WaitElsewhere as elsewhere:
+        wait = elsewhere
+        run.memory.waits.end(SERVICE)
+    except PolarisError as error:
+        wait = wait_for_service(run, error)
+        if wait is None:
+            raise
+    else:
+        run.hook.limit_retries(None)
+        return job, None
+    return None, submission_deferral(run, wait)
 
 
 def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState | None:

@@ -9,7 +9,8 @@ release wrote is never written anew.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,16 +21,21 @@ from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.idempotency.fingerprint import fingerprint
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.operators.guards.options import GuardOptions
+from airflow_provider_polaris.operators.job_run.deferred_submission import submission_deferral
 from airflow_provider_polaris.operators.job_run.options import JobOptions
 from airflow_provider_polaris.operators.job_run.run import JobRun
 from airflow_provider_polaris.operators.submission.record import Record
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
+from airflow_provider_polaris.operators.submission.try_memory import TryMemory
+from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere, WaitMemory
 from airflow_provider_polaris.sensors import data_wait
 from airflow_provider_polaris.sensors import job_wait as watch
 from airflow_provider_polaris.triggers.data import DataEvent
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
 from airflow_provider_polaris.triggers.polaris import PolarisDataTrigger, PolarisJobTrigger, PolarisTableUpdatedTrigger
 from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor
+from airflow_provider_polaris.triggers.wait import PolarisWaitTrigger
 
 HERE = Path(__file__).parent
 VERSION = ".".join(__version__.split(".")[:2])
@@ -120,6 +126,10 @@ def _triggers() -> list[Any]:
         PolarisDataTrigger("Koalas Source", up_to="2026-11-20T06:00:00Z"),
         PolarisTableUpdatedTrigger("Koalas Source"),
         PolarisTableUpdatedTrigger("Koalas Source", "polaris_other", 12.5, include_deletions=True),
+        PolarisWaitTrigger(
+            "queries", ["query-1", "query-2"], "polaris_other", not_before=1763618400.25, deadline=1.5e9
+        ),
+        PolarisWaitTrigger("time", [], not_before=1763618400.25, deadline=1763622000.0),
     ]
 
 
@@ -146,12 +156,33 @@ def _deferrals() -> dict[str, Any]:
     ti: Any = SimpleNamespace(start_date=None)
     job = watch.DeferredJobWait("job-1", "polaris_default", _URL, _BEGIN.timestamp(), 30.0, 1800.0, False, 3600.0)
     data = data_wait.DeferredDataWait(_condition().to_json(), "polaris_default", 60.0, 3600.0)
+    queries = Condition("queries", ("query-1", "query-2"))
     deferrals = {
+        "operators.polaris.PolarisTableToTableOperator": submission_deferral(
+            _run_before_its_job(hook, options, clock), WaitElsewhere(queries, _BEGIN + timedelta(minutes=10), 1.0)
+        ),
         "operators.polaris.PolarisJobOperator": run.deferral(),
         "sensors.polaris.PolarisJobSensor": watch.JobWait(hook, job, ti, None, 0.0).deferral(None),
         "sensors.polaris.PolarisDataSensor": data_wait.DataWait(hook, data, ti, None).deferral(None),
     }
     return {name: {key: made[key] for key in ("method_name", "kwargs")} for name, made in deferrals.items()}
+
+
+def _run_before_its_job(hook: Any, options: JobOptions, clock: Any) -> JobRun:
+    kill: Any = None
+    log: Any = SimpleNamespace(info=lambda *_: None)
+    memory = TryMemory(
+        spec=_SPEC,
+        optional_context=["failOnEmptyInsert"],
+        guard_options=asdict(GuardOptions()),
+        counting={"at": 1763618400.25, "source": {"name": "Koalas Source", "type": "detail"}, "target": None},
+        reconciled={"record": _records()[0].to_json(), "past": ["job-0"], "replaced": None, "number": 1},
+        passed=1763618400.25,
+        throttled=_records()[0].to_json(),
+        sent=True,
+        waits=WaitMemory({"query-1": 1763618400.25}, {"0123456789abcdef": "query-1"}, {"conflict on b": "[]"}, 2),
+    )
+    return JobRun(hook, options, kill, clock, _BEGIN + timedelta(hours=1), None, log, _BEGIN, memory=memory)
 
 
 def _job_events() -> list[Any]:

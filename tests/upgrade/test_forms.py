@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
 from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields, fingerprint
 from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
-from airflow_provider_polaris.operators.polaris import PolarisJobOperator
+from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
 from airflow_provider_polaris.operators.submission.record import RECORD_KEY, Records
 from airflow_provider_polaris.runtime.deferral import restore_state
 from airflow_provider_polaris.sensors.job_wait import DeferredJobWait
@@ -71,6 +71,20 @@ def test_deferred_operator_goes_on_with_its_job(release: Path) -> None:
 
     assert (run.job_id, run.url, run.submitted.timestamp()) == ("job-1", left_by_operator["url"], 1795154400.0)
     assert {name: getattr(run.options, name) for name in left_by_operator["options"]} == left_by_operator["options"]
+
+
+def test_task_that_was_deferred_before_its_job_goes_on_with_its_plan(release: Path) -> None:
+    """The planned job, the deadline, and what it has done."""
+    stored = left(release, "deferrals")["operators.polaris.PolarisTableToTableOperator"]["kwargs"]["wait"]
+    operator = PolarisTableToTableOperator(task_id="load", source_table="a", target_table="b")
+    operator._kill = CancelOnKill()
+
+    run = operator._begin_again(stored, {"ti": None})  # type: ignore[typeddict-item]
+
+    assert run.memory.to_json() == stored["memory"]
+    assert run.deadline is not None
+    assert run.deadline.timestamp() == stored["deadline"]
+    assert {name: getattr(run.options, name) for name in stored["options"]} == stored["options"]
 
 
 def test_deferred_job_sensor_goes_on_with_its_job(release: Path) -> None:

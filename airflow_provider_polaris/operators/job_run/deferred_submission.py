@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 #: Seconds for which a client of a deferrable task retries a request before the task is deferred.
 CLIENT_RETRIES: Final = 4.0
 
-_SERVICE: Final = "answer of the service"
+#: Name of the wait for a service that gives no answer.
+SERVICE: Final = "answer of the service"
 #: Seconds before a deferred task sends a request again that got no answer.
 _PAUSE: Final = 20.0
 #: Longest pause in seconds after an event that changed nothing. The pauses double with each deferral.
@@ -54,13 +55,13 @@ def wait_for_service(run: JobRun, error: PolarisError) -> WaitElsewhere | None:
     """
     if not isinstance(error, PolarisTransportError | PolarisServerError):
         return None
-    if not run.waits_elsewhere or run.memory.sent:
+    if not run.waits_elsewhere or run.memory.sent or run.kill.is_killed:
         return None
-    end = run.limits.limit(timedelta(seconds=run.hook.settings.retry_budget), _SERVICE)
+    end = run.limits.limit(timedelta(seconds=run.hook.settings.retry_budget), SERVICE)
     now = run.clock.now()
     if now >= end:
         return None
-    if run.memory.waits.is_new_line(_SERVICE, type(error).__name__):
+    if run.memory.waits.is_new_line(SERVICE, type(error).__name__):
         run.log.warning("The service gives no answer. The task tries again until %s: %s", end.isoformat(), error)
     pause = min(_PAUSE * run.clock.jitter(), (end - now).total_seconds())
     return WaitElsewhere(Condition("time"), now + timedelta(seconds=pause), pause)
@@ -74,8 +75,6 @@ def submission_deferral(run: JobRun, wait: WaitElsewhere) -> dict[str, Any]:
     :param wait: The wait.
     """
     memory, now = run.memory, run.clock.now()
-    if wait.until.kind != "time":
-        memory.waits.end(_SERVICE)
     memory.waits.deferrals += 1
     saved = DeferredSubmission(
         polaris_conn_id=run.hook.polaris_conn_id,

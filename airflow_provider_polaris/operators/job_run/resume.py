@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.runtime.deferral import restart_execution_timeout
@@ -41,43 +41,12 @@ class ResumingOperator(RendersTexts):
         """Return a job run that has no job yet."""
 
     @abstractmethod
+    def _submit(self, run: JobRun, context: Context) -> None:
+        """Submit the job and wait for it."""
+
+    @abstractmethod
     def _set_job(self, run: JobRun) -> None:
         """Store the job's id on the operator, and cancel the job if the task was killed."""
-
-    def _submit(self, run: JobRun, context: Context) -> None:
-        """Submit the job and wait for it. Each long wait of a deferrable task ends the task's time in this worker."""
-        from airflow_provider_polaris.jobs.errors import PolarisError
-        from airflow_provider_polaris.operators.job_run.deferred_submission import (
-            CLIENT_RETRIES,
-            submission_deferral,
-            wait_for_service,
-        )
-        from airflow_provider_polaris.operators.new_job import SubmittingTask, submit_job
-        from airflow_provider_polaris.runtime.waits import WaitElsewhere
-
-        wait: WaitElsewhere | None
-        run.hook.limit_retries(CLIENT_RETRIES if run.waits_elsewhere else None)
-        try:
-            job = submit_job(cast("SubmittingTask", self), run, context)
-            wait = None
-        except WaitElsewhere as elsewhere:
-            wait = elsewhere
-        except PolarisError as error:
-            wait = wait_for_service(run, error)
-            if wait is None:
-                raise
-        if wait is not None:  # outside the handlers, so that Airflow's exception has no context
-            self.defer(**submission_deferral(run, wait))
-        run.hook.limit_retries(None)
-        if job is None:
-            return
-        self._set_job(run)
-        self.has_pushed_links = True
-        run.push_links(job)
-        if not run.options.wait_for_completion and not run.kill.is_killed:
-            return
-        if not run.wait():
-            self.defer(**run.deferral())
 
     def continue_submission(self, context: Context, event: Any = None, wait: Any = None) -> str | None:  # noqa: ARG002
         """

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from airflow_provider_polaris.runtime.waits import WaitMemory
 
-#: Seconds for which the result of the guards is used after a deferral.
-_USABLE: Final = 900.0
+#: Seconds for which the result of the guards is used after a deferral: as long as a POST is repeated in a worker.
+_USABLE: Final = 300.0
 
 
 @dataclass

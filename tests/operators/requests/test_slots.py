@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +18,10 @@ from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisGuardUnansweredError, PolarisServerError
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
+from airflow_provider_polaris.operators.job_run.deferred_submission import wait_for_service
+from airflow_provider_polaris.operators.submission.try_memory import TryMemory
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.runtime.deadline import Deadline
 from tests.operators.guards.conftest import _NUMBERS, FakeClock, clock  # noqa: F401  # the fixture
 from tests.operators.requests.conftest import Recorder
 from tests.operators.requests.slow import SECONDS, SlowTask, SlowWorld, waits
@@ -29,7 +33,7 @@ def world(emulator_server: EmulatorServer, clock: FakeClock, connect: Any, monke
     """Rows of the day in both tables, on an emulator whose jobs and queries take 20 s."""
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.CLOCK", clock)
     # Clients wait in real time.
-    monkeypatch.setattr("airflow_provider_polaris.operators.job_run.deferred_submission.CLIENT_RETRIES", 0.0)
+    monkeypatch.setattr("airflow_provider_polaris.operators.new_job.CLIENT_RETRIES", 0.0)
     settings = EmulatorSettings(progression=Progression.parse(f"seconds={SECONDS}"))
     with emulator_server.emulator(settings, clock=clock.nanoseconds) as running:
         connect("polaris_default", host=running.base_url, password=running.settings.api_key)
@@ -178,6 +182,19 @@ def test_throttled_post_that_another_process_repeated_is_not_repeated(world: Slo
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="there is no task state store")
+def test_job_that_another_process_submitted_meanwhile_is_resumed(world: SlowWorld) -> None:
+    """An event that fires twice resumes the task twice. The second worker has an old memory, but reads the record."""
+    task = SlowTask(world)
+    state = task.begin()
+    world.pass_time()
+    first = task.resume(state)
+    second = task.resume(state)
+    assert waits(first) == waits(second)
+    jobs = [job for job in world.jobs if "airflow" in (job.spec.get("context") or {})]
+    assert [job.id for job in jobs] == waits(first)[1]
+
+
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="there is no task state store")
 def test_old_job_of_a_cleared_task_is_waited_for_in_the_triggerer(world: SlowWorld) -> None:
     """A kill meanwhile cancels it, as in the worker."""
     task = SlowTask(world, on_empty_source="submit", on_shrink="submit")
@@ -259,3 +276,23 @@ def test_worker_that_may_not_defer_waits_as_before(world: SlowWorld) -> None:
     task = SlowTask(world, deferrable=False, poll_interval=5)
     assert isinstance(task.begin(), str)
     assert len(task.phases) == 1
+
+
+@pytest.mark.parametrize("why", ["sent", "killed", "worker"])
+def test_service_that_is_away_after_a_post_is_no_wait(why: str) -> None:
+    """What became of the POST is found out by the next try. A task that is killed or may not defer raises, too."""
+    time = FakeClock()
+    run: Any = SimpleNamespace(
+        waits_elsewhere=why != "worker",
+        memory=TryMemory(sent=why == "sent"),
+        kill=SimpleNamespace(is_killed=why == "killed"),
+        hook=SimpleNamespace(settings=SimpleNamespace(retry_budget=60.0)),
+        clock=time,
+        limits=Deadline(time, lambda: False, None),  # type: ignore[arg-type]
+        log=SimpleNamespace(warning=lambda *_: None),
+    )
+    error = PolarisServerError("GET /jobs answered 503.", status=503)
+    assert wait_for_service(run, error) is None
+    run.waits_elsewhere, run.memory.sent, run.kill.is_killed = True, False, False
+    assert wait_for_service(run, error) is not None
+    assert wait_for_service(run, PolarisGuardUnansweredError("no answer.")) is None
