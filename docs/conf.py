@@ -55,6 +55,7 @@ nitpick_ignore_regex = [
     # Annotations.
     (r"py:.*", r"airflow_provider_polaris\.jobs\.spec\.sources\.(Annotated|OtherSource)"),
     (r"py:.*", r"airflow_provider_polaris\.operators\.openlineage\.Attempt"),
+    (r"py:.*", r"airflow_provider_polaris\.client\.dbapi\.(connection\.QueryService|cursor\.QueryRunner)"),
     # Until a second service has pages of its own.
     (r"py:.*", r"airflow_provider_polaris\.client\.service\.Capabilities"),
 ]

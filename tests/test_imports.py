@@ -55,7 +55,7 @@ def test_imports_of_user_modules_load_nothing_heavy():
 
 
 def test_hook_of_sql_operators_is_loaded_by_nothing_of_the_package():
-    """Airflow's SQL code takes longer than the rest of a DAG file; only a task that queries needs it."""
+    """Airflow's SQL code loads SQLAlchemy and sqlparse; only a task that uses it needs them."""
     loaded = loaded_by(*USER_MODULES, *OTHER_MODULES, "airflow_provider_polaris.provider_info")
 
     assert {name for name in loaded if name.startswith("airflow.providers.common.sql")} == set()

@@ -2,7 +2,7 @@
 """
 The hooks of Airflow's SQL operators, and of the connection forms.
 
-Importing this module loads ``airflow.providers.common.sql``, which takes longer than the rest of a DAG file. The
+Importing this module loads ``airflow.providers.common.sql`` with SQLAlchemy and sqlparse, which no DAG file needs. The
 package's own operators, sensors and triggers use :class:`~airflow_provider_polaris.hooks.polaris.PolarisHook`.
 """
 
