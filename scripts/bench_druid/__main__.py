@@ -109,7 +109,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench_druid", description=__doc__)
     parser.add_argument("--jobs", type=int, default=3, help="jobs for each average (default 3)")
     parser.add_argument("--seconds", type=float, default=20, help="length of a job (default 20)")
+    parser.add_argument("ways", nargs="*", metavar="WAY", help=f"of {', '.join(WAYS)}; all by default")
     arguments = parser.parse_args()
+    if unknown := set(arguments.ways) - WAYS.keys():
+        parser.error(f"There is no {', '.join(unknown)}.")
     server, druid = serve_rows(arguments.seconds), Druid()
     with tempfile.TemporaryDirectory() as folder:
         home, seconds = Path(folder), Path(folder) / "seconds"
@@ -131,11 +134,11 @@ def main() -> None:
             print(f"{arguments.jobs} jobs of {arguments.seconds:g} s and more, each of 2 rows; means per job.\n")
             print("| | requests | worker seconds | tasks, rows: answer lost | tasks, rows: worker killed |")
             print("|---|---|---|---|---|", flush=True)
-            for dag, name in WAYS.items():
+            for dag in arguments.ways or WAYS:
                 requests, taken = bench.good(dag, arguments.jobs)
                 lost, killed = bench.bad(dag, "lose_answer"), bench.bad(dag, "hold_answer")
                 print(
-                    f"| {name} | {requests:.1f} | {taken:.1f} | {lost[0]}, {lost[1]} | {killed[0]}, {killed[1]} |",
+                    f"| {WAYS[dag]} | {requests:.1f} | {taken:.1f} | {lost[0]}, {lost[1]} | {killed[0]}, {killed[1]} |",
                     flush=True,
                 )
         finally:

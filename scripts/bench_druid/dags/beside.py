@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same INSERT with this package's operator and with Airflow's own, each with one retry; execution is timed."""
+"""The same INSERT with this package's operator and with Airflow's own, each with retries; execution is timed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TimedDruidOperator(Timed, DruidOperator):
     """That of Airflow."""
 
 
-OPTIONS: dict[str, Any] = {"task_id": "rollup", "retries": 1, "retry_delay": timedelta(seconds=1)}
+OPTIONS: dict[str, Any] = {"task_id": "rollup", "retries": 3, "retry_delay": timedelta(seconds=1)}
 
 for name in ("deferred", "synchronous"):
     with DAG(name, schedule=None):
