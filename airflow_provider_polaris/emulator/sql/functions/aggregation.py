@@ -71,6 +71,8 @@ class Aggregation(Call):
         value, node = self.value(0), self.nodes[0].unnest()
         if value.type in TEMPORAL | {"boolean"} and not self.storing:
             raise self.refuse(f"for {sql_name(value.type)}, of which Druid returns the number as text")
+        if len(self) > 2 and not self.name.endswith("_BY"):
+            raise self.refuse("with a third argument")
         if self.name.endswith("_BY") and len(self) > 1 and is_constant(self.nodes[1]):
             raise self.refuse("by a constant time, with which Druid takes any row")
         if can_fail(value.text):

@@ -120,6 +120,12 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
             "NVL(s, JSON_VALUE(PARSE_JSON('[]'), '$[0]'))",
             "function 'JSON_VALUE' is not supported of constants here",
         ),
+        ("LATEST(s, 10, 10)", "function 'LATEST' is not supported with a third argument"),
+        ("ANY_VALUE(s, 10, TRUE)", "function 'ANY_VALUE' is not supported with a third argument"),
+        (
+            "APPROX_QUANTILE_DS(d, -(-0.5))",
+            "function 'APPROX_QUANTILE_DS' is not supported unless argument 2 is a literal",
+        ),
         ("UPPER(NULL)", "function 'UPPER' is not supported of the literal NULL"),
         ("TRIM(NULL)", "function 'TRIM' is not supported of the literal NULL"),
         ("MOD(d, FLOOR(1e300))", "function 'MOD' is not supported with a number that is computed from literals"),

@@ -16,6 +16,7 @@ from itertools import pairwise
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, quote_text
@@ -118,6 +119,8 @@ def _number(call: Call, index: int) -> float:
     if value.type not in ("long", "double"):
         raise call.invalid()
     if not isinstance(value.constant, (int, float)):
+        if is_constant(call.nodes[index]):
+            raise call.refuse(f"unless argument {index + 1} is a literal")
         raise SqlInvalid(f"Argument to function '{call.name}' must be a literal")
     return float(value.constant)
 
