@@ -201,7 +201,7 @@ def test_restore_of_a_version_needs_a_cluster_with_a_list_of_unused_segments(dru
 
     assert str(caught.value) == (
         "this version of Druid has no list of unused segments, so nothing is known about replaced or deleted data of "
-        "table 'raw'. Druid 27 lacks the list and Druid 33 has it: upgrade the cluster."
+        "table 'raw'. Druid has that list since version 29: upgrade the cluster."
     )
     assert druid.marked == []
 
