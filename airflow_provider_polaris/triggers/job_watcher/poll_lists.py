@@ -140,13 +140,18 @@ class ListPoll(PollRun):
         state, today = self._poll_state, self._moment.today
         starts = (waiter.started for group in wanted for waiter in group if not waiter.searched)
         oldest = min([today if state.updates_until is None else state.updates_until, *starts]) - _LAG
-        most = request_budget.most_update_pages(len(self._waiters))
+        waiting = len(self._waiters)
+        is_first = not self._requests
+        left = request_budget.pages_left(waiting, self._requests)
+        most = request_budget.most_update_pages(waiting) if is_first else left
         longest = request_budget.rows_of(most)
         updates = self._list(ENDED, "DESC", most, column="last_updated_date_time")
         rows = self._find(wanted, updates, oldest=oldest, most=longest, time_of=updated_at)
         self._requests += request_budget.pages_of(rows)
         if rows < longest:
             state.updates_until = today
+        elif is_first:
+            state.skip_lists()  # the list may have no end
         for group in wanted:
             for waiter in group:
                 waiter.searched = True
