@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.operators.submission.attempt import Kill, SubmissionAttempt
+from airflow_provider_polaris.operators.submission.find_job import Search
 from airflow_provider_polaris.operators.submission.post import JobPost
 from airflow_provider_polaris.operators.submission.post_by_id import JobPostById
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled, Reconciliation
@@ -158,7 +160,27 @@ def _before_deferral(attempt: SubmissionAttempt) -> Reconciled | None:
         return None
     if record is None and memory.throttled is not None:
         record = Record.from_json(memory.throttled)
-    return Reconciled.from_json(memory.reconciled, record)
+    earlier = Reconciled.from_json(memory.reconciled, record)
+    if attempt.records.are_durable or memory.throttled is not None:
+        return earlier
+    job = _find_own_job(attempt, earlier.past)
+    return earlier if job is None else Reconciled(job, "adopted", None, earlier.past)
+
+
+def _find_own_job(attempt: SubmissionAttempt, past: tuple[str, ...]) -> JobState | None:
+    """
+    Return the job with this task's marker; None if there is none.
+
+    Without a store, this is how a resumed task notices that another process has resumed it before. A service that
+    accepts a marker only once needs no search.
+    """
+    if not attempt.may_be_marked or attempt.hook.capabilities.idempotent_submission:
+        return None
+    marker = {attempt.marker: attempt.identity.epoch}
+    wanted = JobCriteria(attempt.fingerprint, marker, needs_certainty=True, was_marked=True)
+    search = Search(attempt.hook, wanted, attempt.scope, since=None, past=past, log=attempt.log)
+    choice = search.run_once().choice
+    return None if choice.job is None else choice.job.state
 
 
 def _strategy(attempt: SubmissionAttempt) -> tuple[type[Reconciliation], type[JobPost]]:

@@ -39,11 +39,13 @@ class SlowTask:
     A deferrable rollup of one day.
 
     :param world: Source and target.
+    :param has_store: Whether there is a task state store.
     :param arguments: More arguments of the operator.
     """
 
-    def __init__(self, world: SlowWorld, **arguments: Any) -> None:
+    def __init__(self, world: SlowWorld, *, has_store: bool = AIRFLOW_VERSION >= (3, 3), **arguments: Any) -> None:
         self.world = world
+        self.has_store = has_store
         self.clock = world.clock
         self.ti = FakeTI(max_tries=1, start_date=world.clock.now())
         self.store = MemoryStore()
@@ -54,7 +56,7 @@ class SlowTask:
 
     @property
     def context(self) -> Any:
-        store = {"task_state_store": self.store} if AIRFLOW_VERSION >= (3, 3) else {}
+        store = {"task_state_store": self.store} if self.has_store else {}
         return {"ti": self.ti, **store}
 
     def new_operator(self) -> PolarisTableToTableOperator:

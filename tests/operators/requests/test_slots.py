@@ -26,6 +26,7 @@ from tests.operators.guards.conftest import _NUMBERS, FakeClock, clock  # noqa: 
 from tests.operators.requests.conftest import Recorder
 from tests.operators.requests.slow import SECONDS, SlowTask, SlowWorld, waits
 from tests.operators.requests.test_budget import END, LIST, LOOK, POST, START
+from tests.operators.submission.conftest import STORES
 
 
 @pytest.fixture
@@ -181,10 +182,10 @@ def test_throttled_post_that_another_process_repeated_is_not_repeated(world: Slo
     assert [job.id for job in jobs] == waits(first)[1]
 
 
-@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="there is no task state store")
-def test_job_that_another_process_submitted_meanwhile_is_resumed(world: SlowWorld) -> None:
-    """An event that fires twice resumes the task twice. The second worker has an old memory, but reads the record."""
-    task = SlowTask(world)
+@pytest.mark.parametrize("has_store", STORES)
+def test_job_that_another_process_submitted_meanwhile_is_resumed(world: SlowWorld, has_store: bool) -> None:
+    """The second worker has an old memory, but reads the record, or searches for the task's marker."""
+    task = SlowTask(world, has_store=has_store)
     state = task.begin()
     world.pass_time()
     first = task.resume(state)
