@@ -10,7 +10,9 @@ import pytest
 
 from airflow_provider_polaris.emulator.server import running_emulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
+from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.operators.polaris import PolarisSqlJobOperator
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSkipException
 from tests.operators.conftest import FakeTI
@@ -205,6 +207,38 @@ def test_a_union_that_druid_would_split_is_refused(emulator, context):
     """By name, at the top level."""
     sql = 'INSERT INTO "t" SELECT * FROM "sessions" UNION ALL SELECT * FROM "sessions" PARTITIONED BY DAY'
     assert "has a UNION at its top level, of which Druid may run only the first part" in refusal(task(sql), context)
+
+
+def test_another_job_on_the_same_day_is_a_conflict_and_one_of_another_day_is_none(connect, context):
+    """Also if it is a SQL job, whose intervals are in its statement."""
+    with running_emulator(EmulatorSettings(progression=Progression.parse("polls=1000"))) as running:
+        emulator = PolarisEmulator(running)
+        connection = emulator.connection
+        connect(host=connection["host"], password=connection["password"], extra=connection["extra"])
+        emulator.load("sessions", SESSIONS)
+        emulator.load("cities", CITIES)
+        other = REPLACE.replace("2026-11-20", "2026-11-21").replace("2026-11-19", "2026-11-20")
+        context["ti"].run_id = "another"
+        task(other, wait_for_completion=False).execute(context)
+        context["ti"].run_id = "run-1"
+        task(on_conflict="fail", wait_for_completion=False).execute(context)
+        context["ti"].run_id = "run-2"
+        assert "on the same time partitions of table 'by country' as the job of this task would" in refusal(
+            task(on_conflict="fail", wait_for_completion=False), context
+        )
+
+
+def test_what_the_storage_policy_would_drop_is_refused(emulator, context):
+    """Before anything is counted."""
+    emulator.load("by country", [{"__time": "2026-01-01T00:00:00Z", "country": "FR", "length": 1}])
+    hook = PolarisHook("polaris_default")
+    table = hook.get_table("by country")
+    retain = {"type": "intervals", "intervals": ["2026-01-01/2026-02-01"]}
+    hook.get_conn().update_table("by country", {**table, "storagePolicy": {"retain": retain}})
+    assert "immediately drop what the job writes to '2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z'" in refusal(
+        task(), context
+    )
+    assert task(on_retention="submit").execute(context)
 
 
 def test_a_dry_run_shows_statement_tables_and_guards(emulator, context, task_log):
