@@ -15,7 +15,7 @@ from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.operators.polaris import PolarisSqlJobOperator
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSkipException
-from tests.operators.conftest import FakeTI
+from tests.operators.conftest import FakeTI, MemoryStore
 
 DAY_1 = "__time >= TIMESTAMP '2026-11-19 00:00:00' AND __time < TIMESTAMP '2026-11-20 00:00:00'"
 SELECT = (
@@ -54,6 +54,12 @@ def again(ti: FakeTI) -> None:
     """Let the next execution be that of a cleared task."""
     ti.max_tries += 1
     ti.try_number += 1
+
+
+def another_run(context: dict[str, Any], run_id: str) -> None:
+    context["ti"].run_id = run_id
+    if "task_state_store" in context:
+        context["task_state_store"] = MemoryStore()
 
 
 def refusal(operator: PolarisSqlJobOperator, context: dict[str, Any]) -> str:
@@ -217,14 +223,16 @@ def test_another_job_on_the_same_day_is_a_conflict_and_one_of_another_day_is_non
         connect(host=connection["host"], password=connection["password"], extra=connection["extra"])
         emulator.load("sessions", SESSIONS)
         emulator.load("cities", CITIES)
+        # The counts would wait as long as the jobs.
+        quick = {"on_empty_source": "submit", "on_shrink": "submit", "wait_for_completion": False}
         other = REPLACE.replace("2026-11-20", "2026-11-21").replace("2026-11-19", "2026-11-20")
-        context["ti"].run_id = "another"
-        task(other, wait_for_completion=False).execute(context)
-        context["ti"].run_id = "run-1"
-        task(on_conflict="fail", wait_for_completion=False).execute(context)
-        context["ti"].run_id = "run-2"
+        another_run(context, "another")
+        task(other, **quick).execute(context)
+        another_run(context, "run-1")
+        task(on_conflict="fail", **quick).execute(context)
+        another_run(context, "run-2")
         assert "on the same time partitions of table 'by country' as the job of this task would" in refusal(
-            task(on_conflict="fail", wait_for_completion=False), context
+            task(on_conflict="fail", **quick), context
         )
 
 
