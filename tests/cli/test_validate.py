@@ -60,9 +60,12 @@ def test_validate_of_a_statement_says_what_it_does(write, run) -> None:
     day = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
     assert (done.code, done.out) == (
         1,
-        f"DAY.sql: a valid REPLACE into table 't' that overwrites {day}, partitioned by day, from 'a', 'b', with its "
-        f"templates rendered for the data interval {day}.\n"
-        "insert.sql: a valid INSERT into table 't', partitioned by all, from tables that can't be determined.\n",
+        (
+            f"DAY.sql: a valid REPLACE into table 't' that overwrites {day}, partitioned by day, from 'a', 'b', with "
+            f"its "
+            f"templates rendered for the data interval {day}.\n"
+            "insert.sql: a valid INSERT into table 't', partitioned by all, from tables that can't be determined.\n"
+        ),
     )
     assert done.err.startswith(f"MONTH.sql: sql replaces '{day}', which does not fall on 'month' boundaries")
 
