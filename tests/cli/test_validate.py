@@ -62,9 +62,8 @@ def test_validate_of_a_statement_says_what_it_does(write, run) -> None:
         1,
         (
             f"DAY.sql: a valid REPLACE into table 't' that overwrites {day}, partitioned by day, from 'a', 'b', with "
-            f"its "
-            f"templates rendered for the data interval {day}.\n"
-            "insert.sql: a valid INSERT into table 't', partitioned by all, from tables that can't be determined.\n"
+            f"its templates rendered for the data interval {day}.\ninsert.sql: a valid INSERT into table 't', "
+            "partitioned by all, from tables that can't be determined.\n"
         ),
     )
     assert done.err.startswith(f"MONTH.sql: sql replaces '{day}', which does not fall on 'month' boundaries")

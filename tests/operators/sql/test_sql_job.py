@@ -107,8 +107,7 @@ def test_a_replace_that_would_lose_rows_is_refused(emulator, context, ti):
         "the job would replace rows of table 'by country' that it can't reproduce: "
         "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z' has 2 there and 1 in the result of sql. Nothing was "
         "submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table has the "
-        "only "
-        "remaining copy: don't run this task again for that time. To replace the rows anyway, run the task with "
+        "only remaining copy: don't run this task again for that time. To replace the rows anyway, run the task with "
         "on_shrink='submit' (on_shrink='{{ params.on_shrink }}' allows it for one run)."
     )
     emulator.load("sessions", SESSIONS[2:], mode="replace")
@@ -157,8 +156,7 @@ def test_a_cleared_insert_is_refused_unless_asked_for(emulator, context, ti):
             REPLACE,
             {"interval": "2026-11-18/2026-11-19"},
             (
-                "sql replaces "
-                "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z', and the task's interval is "
+                "sql replaces '2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z', and the task's interval is "
                 "'2026-11-18T00:00:00.000Z/2026-11-19T00:00:00.000Z'."
             ),
         ),
@@ -194,10 +192,8 @@ def test_a_cleared_insert_is_refused_unless_asked_for(emulator, context, ti):
             REPLACE,
             {"context": {"sqlTimeZone": "Europe/Berlin"}},
             (
-                "sql replaces "
-                "'2026-11-18T23:00:00.000Z/2026-11-19T23:00:00.000Z', which does not fall on 'day' boundaries "
-                "(PARTITIONED BY "
-                "of sql)"
+                "sql replaces '2026-11-18T23:00:00.000Z/2026-11-19T23:00:00.000Z', which does not fall on 'day' "
+                "boundaries (PARTITIONED BY of sql)"
             ),
         ),
     ],
