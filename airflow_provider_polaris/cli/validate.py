@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airflow polaris validate``: check files against the rules for job specs."""
+"""``airflow polaris validate``: check files against the rules for job specs and statements."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from airflow_provider_polaris import macros
 from airflow_provider_polaris.cli.output import CommandError, Output
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import JobSpec, parse_spec
+from airflow_provider_polaris.jobs.sql.ingestion.statement import read_statement
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.jobs.validation.rules import check_spec
+from airflow_provider_polaris.jobs.validation.statement import StatementFacts, check_statement
 
 _MACROS: Final = SimpleNamespace(
     polaris=SimpleNamespace(
         interval=macros.interval,
+        within=macros.within,
         floor=macros.floor,
         shift=macros.shift,
         aged_window=macros.aged_window,
@@ -49,13 +52,32 @@ def _check(name: str, interval: Interval, params: dict[str, str]) -> dict[str, A
     try:
         text = _read(name)
         templated = has_templates(text)
-        spec = _spec(fill_in(text, interval, params) if templated else text)
+        filled = fill_in(text, interval, params) if templated else text
+        about = _statement(filled) if name.endswith(".sql") else _job(filled)
     except (CommandError, PolarisSpecError) as error:
         return {"file": name, "valid": False, "message": str(error)}
-    about = f"a valid {spec.type} job" + (f" for table {spec.target.table_name!r}" if hasattr(spec, "target") else "")
     if templated:
         about += f", with its templates rendered for the data interval {interval.to_wire()}"
     return {"file": name, "valid": True, "message": f"{about}."}
+
+
+def _statement(text: str) -> str:
+    """Check a statement for ``PolarisSqlJobOperator``, and say what it does."""
+    statement = read_statement(text)
+    selection = statement.selection
+    check_statement(statement, StatementFacts(source_tables=() if selection is None else None))
+    done = f"a valid {'REPLACE' if statement.replaces else 'INSERT'} into table {statement.target!r}"
+    if statement.replaces:
+        overwritten = "everything" if statement.replaces_all else ", ".join(map(str, statement.intervals))
+        done += f" that overwrites {overwritten}"
+    read = "tables that can't be determined" if selection is None else ", ".join(map(repr, selection.tables))
+    return f"{done}, partitioned by {statement.partitioned_by.value}, from {read or 'no table'}"
+
+
+def _job(text: str) -> str:
+    """Check a job spec, and say what it is."""
+    spec = _spec(text)
+    return f"a valid {spec.type} job" + (f" for table {spec.target.table_name!r}" if hasattr(spec, "target") else "")
 
 
 def _spec(text: str) -> JobSpec:

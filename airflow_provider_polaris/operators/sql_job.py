@@ -50,7 +50,7 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     **Checks.** Before it submits the job, the operator refuses what the service would reject and what would lose data:
     an ``OVERWRITE WHERE`` that is not aligned with partitions, that is not the task's ``interval``, or that is larger
     than the part of the source that is read; and an ``INSERT`` into a table that the statement reads. For these checks
-    it reads the target table once, if the statement replaces.
+    it reads the target table once, unless an ``INSERT`` may create it.
 
     **Guards.** Right before the POST of a ``REPLACE``, the operator counts the rows that the SELECT returns and the
     rows that are replaced, one query each. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if

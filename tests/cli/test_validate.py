@@ -48,6 +48,27 @@ def test_validate_of_several_files_says_something_about_each(write, run) -> None
     )
 
 
+def test_validate_of_a_statement_says_what_it_does(write, run) -> None:
+    """Of a file for PolarisSqlJobOperator, with the macro for its interval."""
+    sql = (
+        "REPLACE INTO t OVERWRITE WHERE {{ macros.polaris.within(data_interval_start, data_interval_end) }} "
+        "SELECT * FROM a JOIN b ON a.x = b.x PARTITIONED BY {part}"
+    )
+    names = [write(f"{part}.sql", sql.replace("{part}", part)) for part in ("DAY", "MONTH")]
+    names.append(write("insert.sql", "INSERT INTO t SELECT a FROM sys.tasks PARTITIONED BY ALL;"))
+    done = run("validate", "--interval", "2024-06-01/P1D", *names)
+    day = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
+    assert (done.code, done.out) == (
+        1,
+        (
+            f"DAY.sql: a valid REPLACE into table 't' that overwrites {day}, partitioned by day, from 'a', 'b', with "
+            f"its templates rendered for the data interval {day}.\ninsert.sql: a valid INSERT into table 't', "
+            "partitioned by all, from tables that can't be determined.\n"
+        ),
+    )
+    assert done.err.startswith(f"MONTH.sql: sql replaces '{day}', which does not fall on 'month' boundaries")
+
+
 def test_validate_as_json_lists_all_files(write, run) -> None:
     """For programs."""
     done = run("validate", write("a.json", ROLLUP), "missing.json", "-o", "json")

@@ -187,8 +187,7 @@ def _partitioning(tokens: Sequence[Any]) -> str:
         shown = " ".join(token.text for token in tokens)
         raise SqlInvalid(
             f"Invalid granularity [{shown}] after PARTITIONED BY. Expected HOUR, DAY, MONTH, YEAR, ALL TIME, FLOOR() "
-            f"or "
-            "TIME_FLOOR()"
+            "or TIME_FLOOR()"
         )
     return found
 

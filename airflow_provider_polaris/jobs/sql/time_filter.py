@@ -19,7 +19,7 @@ def inside(time: str, span: Interval) -> str:
     year 0.
 
     >>> inside('"__time"', Interval.parse("-1000-01-01T00:00:00.000Z/2024-01-01"))
-    'TIME_IN_INTERVAL("__time", \\'0/2024-01-01T00:00:00.000Z\\')'
+    'TIME_IN_INTERVAL("__time", \'0/2024-01-01T00:00:00.000Z\')'
 
     :param time: SQL of a timestamp.
     :param span: The interval.

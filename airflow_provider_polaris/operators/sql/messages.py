@@ -40,10 +40,8 @@ class StatementMessages:
         return PolarisGuardError(
             f"{self.nothing_found} The job could empty that part of table {self._target!r}, so nothing was submitted. "
             "Check that its tables were loaded, that their old data was not deleted, and that its conditions fit. If "
-            "the "
-            "result is meant to be empty, run the task with on_empty_source='skip', which leaves the target as it "
-            "is, or "
-            f"{override_hint('on_empty_source')}."
+            "the result is meant to be empty, run the task with on_empty_source='skip', which leaves the target as "
+            f"it is, or {override_hint('on_empty_source')}."
         )
 
     def shrunk(self, found: Shrinkage) -> PolarisGuardError:
@@ -54,22 +52,18 @@ class StatementMessages:
         if found.fewer:
             parts.append(
                 f"{format_intervals(found.fewer)} has {found.fewer_there:,} there and {found.fewer_here:,} in the "
-                f"result "
-                "of sql"
+                "result of sql"
             )
         if found.collateral:
             parts.append(
                 f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
-                f"which "
-                "the service may replace as a whole, and the result of sql doesn't fill it again"
+                "which the service may replace as a whole, and the result of sql doesn't fill it again"
             )
         return PolarisGuardError(
             f"the job would replace rows of table {self._target!r} that it can't reproduce: {'; '.join(parts)}. "
-            f"Nothing "
-            "was submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table "
-            "has "
-            "the only remaining copy: don't run this task again for that time. To replace the rows anyway, "
-            f"{override_hint('on_shrink')}."
+            "Nothing was submitted, and the table is unchanged. If old data of its sources was deleted on purpose, "
+            "the table has the only remaining copy: don't run this task again for that time. To replace the rows "
+            f"anyway, {override_hint('on_shrink')}."
         )
 
     def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:

@@ -122,8 +122,7 @@ _SELECTS: Final[tuple[tuple[str, str, Mapping[str, Any]], ...]] = (
     (
         (
             'SELECT "__time", CASE WHEN "n" > 2 THEN \'many\' ELSE \'few\' END AS "k", CAST("n" AS VARCHAR) AS "t" '
-            "FROM "
-            "{e}"
+            "FROM {e}"
         ),
         "{part}",
         {},
@@ -131,8 +130,7 @@ _SELECTS: Final[tuple[tuple[str, str, Mapping[str, Any]], ...]] = (
     (
         (
             'SELECT "__time", DATE \'2024-01-01\' AS "d", TRUE AS "b", 1.5 AS "f", CAST("n" AS INTEGER) AS "i" FROM '
-            "{e} "
-            "{where}"
+            "{e} {where}"
         ),
         "{part}",
         {},

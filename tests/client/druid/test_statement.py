@@ -29,9 +29,8 @@ def test_rollup_is_a_replace_that_keeps_intermediate_values() -> None:
         '  MAX("length") AS "longest",\n'
         '  COUNT(*) AS "__count"\n'
         'FROM "raw"\n'
-        "WHERE (TIME_IN_INTERVAL(\"__time\", '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'))\n"
-        "GROUP BY 1\n"
-        "PARTITIONED BY DAY"
+        "WHERE (TIME_IN_INTERVAL(\"__time\", '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'))\nGROUP BY "
+        "1\nPARTITIONED BY DAY"
     )
     assert work.context == {
         "finalizeAggregations": False,
@@ -167,8 +166,8 @@ def test_union_at_the_top_is_refused(statement: str, refused: bool) -> None:
         refuse_union(statement)
     assert str(caught.value) == (
         "the job's SQL has a UNION of which Druid may make several tasks under one id and run only the first: submit "
-        "one "
-        "job for each branch. Newer versions than 27 also run a UNION inside a SELECT with WHERE, GROUP BY or a join."
+        "one job for each branch. Newer versions than 27 also run a UNION inside a SELECT with WHERE, GROUP BY or a "
+        "join."
     )
 
 

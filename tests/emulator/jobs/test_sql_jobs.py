@@ -219,8 +219,7 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
             'REPLACE INTO "t" SELECT * FROM "Countries" PARTITIONED BY DAY',
             (
                 "Missing time chunk information in OVERWRITE clause for REPLACE. Use OVERWRITE WHERE <__time based "
-                "condition> "
-                "or OVERWRITE ALL to overwrite the entire table."
+                "condition> or OVERWRITE ALL to overwrite the entire table."
             ),
         ),
         (
@@ -231,8 +230,7 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
             'INSERT INTO "t" SELECT * FROM "Countries" PARTITIONED BY QUARTER',
             (
                 "Invalid granularity [QUARTER] after PARTITIONED BY. Expected HOUR, DAY, MONTH, YEAR, ALL TIME, "
-                "FLOOR() or "
-                "TIME_FLOOR()"
+                "FLOOR() or TIME_FLOOR()"
             ),
         ),
         (
@@ -245,9 +243,8 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
                 "PARTITIONED BY DAY"
             ),
             (
-                "Invalid OVERWRITE WHERE clause [__time = CAST('2024-01-01' AS TIMESTAMP)]: expected clause "
-                "including AND, OR, "
-                "NOT, >, <, >=, <= OR BETWEEN operators"
+                "Invalid OVERWRITE WHERE clause [__time = CAST('2024-01-01' AS TIMESTAMP)]: expected clause including "
+                "AND, OR, NOT, >, <, >=, <= OR BETWEEN operators"
             ),
         ),
         (
@@ -256,9 +253,8 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
                 "PARTITIONED BY DAY"
             ),
             (
-                "OVERWRITE WHERE clause identified interval [2024-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z] "
-                "which is not "
-                "aligned with PARTITIONED BY granularity [day]"
+                "OVERWRITE WHERE clause identified interval [2024-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z] which "
+                "is not aligned with PARTITIONED BY granularity [day]"
             ),
         ),
         (
@@ -273,8 +269,7 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
             'INSERT INTO "t" SELECT "city" FROM "Countries" PARTITIONED BY DAY',
             (
                 "The granularity specified in the PARTITIONED BY clause is different from ALL. Therefore, the query "
-                "must "
-                "specify a time column (named __time)."
+                "must specify a time column (named __time)."
             ),
         ),
         (
@@ -285,8 +280,7 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
             'INSERT INTO "t" SELECT "__time", UPPER("city") FROM "Countries" PARTITIONED BY DAY',
             (
                 "Insertion requires columns to be named, but at least one of the columns was unnamed. Write AS and a "
-                "name after "
-                "each function."
+                "name after each function."
             ),
         ),
         (
@@ -296,8 +290,7 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
         (
             (
                 'INSERT INTO "t" SELECT "__time" FROM "Countries" UNION ALL SELECT "__time" FROM "Countries" '
-                "PARTITIONED "
-                "BY DAY"
+                "PARTITIONED BY DAY"
             ),
             "UNION at the top level of an ingestion statement is not supported",
         ),
@@ -311,8 +304,7 @@ def test_a_deletion_is_refused_while_a_statement_reads_the_table(koalas: Api, ma
         (
             (
                 'INSERT INTO "t" SELECT a."__time" FROM "Countries" a LEFT JOIN "Countries" b ON a."city" = \'x\' '
-                "PARTITIONED BY "
-                "DAY"
+                "PARTITIONED BY DAY"
             ),
             "SQL is resulting in a join that has unsupported operand types.",
         ),
@@ -355,16 +347,14 @@ def test_what_druid_cannot_plan_is_a_400_that_changes_nothing(unchanged: Api, qu
         (
             {
                 "query": 'INSERT INTO "t" SELECT "__time", LATEST("city", 10) AS "l" FROM "Countries" GROUP BY 1 '
-                "PARTITIONED BY "
-                "DAY"
+                "PARTITIONED BY DAY"
             },
             ("The emulator does not implement this SQL: function 'LATEST' in an ingestion statement is not supported."),
         ),
         (
             {
                 "query": 'INSERT INTO "t" SELECT "__time", APPROX_COUNT_DISTINCT("city") AS "l" FROM "Countries" '
-                "GROUP BY 1 "
-                "PARTITIONED BY DAY",
+                "GROUP BY 1 PARTITIONED BY DAY",
                 "context": {"finalizeAggregations": False},
             },
             (

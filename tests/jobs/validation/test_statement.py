@@ -71,35 +71,28 @@ def test_a_statement_that_does_no_harm_passes(query: str, facts: dict[str, Any])
             DAY,
             {"target": TableDescription("t", "detail", None)},
             (
-                "target table 't' of sql has a time partitioning that "
-                "this package does not support. OVERWRITE WHERE might erase more data than it names. Install a newer "
-                "version of "
-                "this package."
+                "target table 't' of sql has a time partitioning that this package does not support. OVERWRITE WHERE "
+                "might erase more data than it names. Install a newer version of this package."
             ),
         ),
         (
             DAY,
             {"target": TableDescription("t", "detail", Granularity.MONTH)},
             (
-                f"sql replaces '{DAY_1}', which does not "
-                "fall on 'month' boundaries (the partitioning of table 't'): the service replaces whole partitions, "
-                "so it would "
-                "refuse, or erase rows that the interval doesn't name. Use "
-                "'2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval. Or pass "
-                "allow_finer_partitions=True, if the table holds no segments coarser than 'day' there: those would "
-                "be erased "
-                "whole."
+                f"sql replaces '{DAY_1}', which does not fall on 'month' boundaries (the partitioning of table 't'): "
+                "the service replaces whole partitions, so it would refuse, or erase rows that the interval doesn't "
+                "name. Use '2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval. Or "
+                "pass allow_finer_partitions=True, if the table holds no segments coarser than 'day' there: those "
+                "would be erased whole."
             ),
         ),
         (
             replacing("2024-01-01", "2024-01-02", partitioned_by="MONTH"),
             {},
             (
-                f"sql replaces '{DAY_1}', which does not "
-                "fall on 'month' boundaries (PARTITIONED BY of sql): the service replaces whole partitions, so it "
-                "would "
-                "refuse, or erase rows that the interval doesn't name. Use "
-                "'2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval."
+                f"sql replaces '{DAY_1}', which does not fall on 'month' boundaries (PARTITIONED BY of sql): the "
+                "service replaces whole partitions, so it would refuse, or erase rows that the interval doesn't "
+                "name. Use '2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned interval."
             ),
         ),
         (
@@ -141,31 +134,25 @@ def test_a_statement_that_does_no_harm_passes(query: str, facts: dict[str, Any])
             "INSERT INTO raw SELECT r.* FROM u JOIN raw r ON u.a = r.a PARTITIONED BY DAY",
             {},
             (
-                "sql reads table 'raw', "
-                "which is also the target: INSERT would double its rows. Write REPLACE, or pass "
-                "allow_self_append=True if that "
-                "is what you mean."
+                "sql reads table 'raw', which is also the target: INSERT would double its rows. Write REPLACE, or "
+                "pass allow_self_append=True if that is what you mean."
             ),
         ),
         (
             replacing("2024-01-01", "2024-01-03", "WHERE __time >= TIMESTAMP '2024-01-02'"),
             {},
             (
-                "sql replaces "
-                "'2024-01-01T00:00:00.000Z/2024-01-03T00:00:00.000Z' and reads only "
-                "'2024-01-02T00:00:00.000Z/5000-01-01T00:00:00.000Z' of table 'raw': rows that it does not read "
-                "would be "
-                "erased. Use the same interval in OVERWRITE WHERE and in the WHERE of the SELECT."
+                "sql replaces '2024-01-01T00:00:00.000Z/2024-01-03T00:00:00.000Z' and reads only "
+                "'2024-01-02T00:00:00.000Z/5000-01-01T00:00:00.000Z' of table 'raw': rows that it does not read would "
+                "be erased. Use the same interval in OVERWRITE WHERE and in the WHERE of the SELECT."
             ),
         ),
         (
             "INSERT INTO t SELECT a FROM sys.tasks PARTITIONED BY DAY",
             {},
             (
-                "sql has a SELECT that this package can't "
-                "analyze, so the tables that it reads are unknown. Name them with source_tables=[...]; the service "
-                "still checks "
-                "the SQL."
+                "sql has a SELECT that this package can't analyze, so the tables that it reads are unknown. Name them "
+                "with source_tables=[...]; the service still checks the SQL."
             ),
         ),
         (

@@ -10,10 +10,12 @@ import pytest
 
 from airflow_provider_polaris.emulator.server import running_emulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
+from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.operators.polaris import PolarisSqlJobOperator
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSkipException
-from tests.operators.conftest import FakeTI
+from tests.operators.conftest import FakeTI, MemoryStore
 
 DAY_1 = "__time >= TIMESTAMP '2026-11-19 00:00:00' AND __time < TIMESTAMP '2026-11-20 00:00:00'"
 SELECT = (
@@ -52,6 +54,12 @@ def again(ti: FakeTI) -> None:
     """Let the next execution be that of a cleared task."""
     ti.max_tries += 1
     ti.try_number += 1
+
+
+def another_run(context: dict[str, Any], run_id: str) -> None:
+    context["ti"].run_id = run_id
+    if "task_state_store" in context:
+        context["task_state_store"] = MemoryStore()
 
 
 def refusal(operator: PolarisSqlJobOperator, context: dict[str, Any]) -> str:
@@ -99,8 +107,7 @@ def test_a_replace_that_would_lose_rows_is_refused(emulator, context, ti):
         "the job would replace rows of table 'by country' that it can't reproduce: "
         "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z' has 2 there and 1 in the result of sql. Nothing was "
         "submitted, and the table is unchanged. If old data of its sources was deleted on purpose, the table has the "
-        "only "
-        "remaining copy: don't run this task again for that time. To replace the rows anyway, run the task with "
+        "only remaining copy: don't run this task again for that time. To replace the rows anyway, run the task with "
         "on_shrink='submit' (on_shrink='{{ params.on_shrink }}' allows it for one run)."
     )
     emulator.load("sessions", SESSIONS[2:], mode="replace")
@@ -149,8 +156,7 @@ def test_a_cleared_insert_is_refused_unless_asked_for(emulator, context, ti):
             REPLACE,
             {"interval": "2026-11-18/2026-11-19"},
             (
-                "sql replaces "
-                "'2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z', and the task's interval is "
+                "sql replaces '2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z', and the task's interval is "
                 "'2026-11-18T00:00:00.000Z/2026-11-19T00:00:00.000Z'."
             ),
         ),
@@ -186,10 +192,8 @@ def test_a_cleared_insert_is_refused_unless_asked_for(emulator, context, ti):
             REPLACE,
             {"context": {"sqlTimeZone": "Europe/Berlin"}},
             (
-                "sql replaces "
-                "'2026-11-18T23:00:00.000Z/2026-11-19T23:00:00.000Z', which does not fall on 'day' boundaries "
-                "(PARTITIONED BY "
-                "of sql)"
+                "sql replaces '2026-11-18T23:00:00.000Z/2026-11-19T23:00:00.000Z', which does not fall on 'day' "
+                "boundaries (PARTITIONED BY of sql)"
             ),
         ),
     ],
@@ -205,6 +209,40 @@ def test_a_union_that_druid_would_split_is_refused(emulator, context):
     """By name, at the top level."""
     sql = 'INSERT INTO "t" SELECT * FROM "sessions" UNION ALL SELECT * FROM "sessions" PARTITIONED BY DAY'
     assert "has a UNION at its top level, of which Druid may run only the first part" in refusal(task(sql), context)
+
+
+def test_another_job_on_the_same_day_is_a_conflict_and_one_of_another_day_is_none(connect, context):
+    """Also if it is a SQL job, whose intervals are in its statement."""
+    with running_emulator(EmulatorSettings(progression=Progression.parse("polls=1000"))) as running:
+        emulator = PolarisEmulator(running)
+        connection = emulator.connection
+        connect(host=connection["host"], password=connection["password"], extra=connection["extra"])
+        emulator.load("sessions", SESSIONS)
+        emulator.load("cities", CITIES)
+        # The counts would wait as long as the jobs.
+        quick = {"on_empty_source": "submit", "on_shrink": "submit", "wait_for_completion": False}
+        other = REPLACE.replace("2026-11-20", "2026-11-21").replace("2026-11-19", "2026-11-20")
+        another_run(context, "another")
+        task(other, **quick).execute(context)
+        another_run(context, "run-1")
+        task(on_conflict="fail", **quick).execute(context)
+        another_run(context, "run-2")
+        assert "on the same time partitions of table 'by country' as the job of this task would" in refusal(
+            task(on_conflict="fail", **quick), context
+        )
+
+
+def test_what_the_storage_policy_would_drop_is_refused(emulator, context):
+    """Before anything is counted."""
+    emulator.load("by country", [{"__time": "2026-01-01T00:00:00Z", "country": "FR", "length": 1}])
+    hook = PolarisHook("polaris_default")
+    table = hook.get_table("by country")
+    retain = {"type": "intervals", "intervals": ["2026-01-01/2026-02-01"]}
+    hook.get_conn().update_table("by country", {**table, "storagePolicy": {"retain": retain}})
+    assert "immediately drop what the job writes to '2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z'" in refusal(
+        task(), context
+    )
+    assert task(on_retention="submit").execute(context)
 
 
 def test_a_dry_run_shows_statement_tables_and_guards(emulator, context, task_log):

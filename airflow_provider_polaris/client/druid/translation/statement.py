@@ -139,10 +139,8 @@ def refuse_union(statement: str) -> None:
     if may_be_several:
         raise PolarisSpecError(
             "the job's SQL has a UNION of which Druid may make several tasks under one id and run only the first: "
-            "submit "
-            "one job for each branch. Newer versions than 27 also run a UNION inside a SELECT with WHERE, GROUP BY "
-            "or a "
-            "join."
+            "submit one job for each branch. Newer versions than 27 also run a UNION inside a SELECT with WHERE, "
+            "GROUP BY or a join."
         )
 
 

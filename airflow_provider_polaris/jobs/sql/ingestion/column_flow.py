@@ -43,8 +43,8 @@ def query_columns(select: str) -> dict[str, Sources] | None:
     Return the sources of each column of a query.
 
     >>> found = query_columns('SELECT UPPER(c."name") AS "name", s."n" FROM "s" JOIN "c" ON s."id" = c."id"')
-    >>> found["name"], found["n"]
-    ((TableColumn(column='name', kind='transformation', table='c'),), (TableColumn(column='n', kind='identity', table='s'),))
+    >>> found["name"]
+    (TableColumn(column='name', kind='transformation', table='c'),)
 
     :param select: The query, without ``PARTITIONED BY``.
     :return: None if unknown: it can't be parsed, or returns all columns of a table by ``*``.

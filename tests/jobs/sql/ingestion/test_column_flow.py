@@ -34,8 +34,9 @@ def shown(select: str) -> dict[str, str | None] | None:
             {"name": "c.name identity", "n": "s.n aggregation", "rows": ""},
         ),
         (
-            'WITH w AS (SELECT "id", SUM("n") AS "total" FROM "s" GROUP BY 1) SELECT x."total" + 1 AS "t", c."name" FROM '
-            'w x LEFT JOIN "c" ON x."id" = c."id"',
+            ('WITH w AS (SELECT "id", SUM("n") AS "total" FROM "s" GROUP BY 1) SELECT x."total" + 1 AS "t", c."name" '
+            'FROM '
+            'w x LEFT JOIN "c" ON x."id" = c."id"'),
             {"t": "s.n aggregation", "name": "c.name identity"},
         ),
         ('SELECT * FROM (SELECT "a" AS "b", LOWER("a") AS "c" FROM "t")',

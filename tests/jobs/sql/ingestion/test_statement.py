@@ -73,8 +73,7 @@ def test_the_target_and_partitions_of_an_insert_are_read(query: str, target: str
         (
             (
                 f"__time >= TIMESTAMP '2024-01-05' AND __time < TIMESTAMP '2024-01-06' OR __time >= {FIRST} AND "
-                f"__time < "
-                f"{SECOND}"
+                f"__time < {SECOND}"
             ),
             [DAY_1, "2024-01-05T00:00:00.000Z/2024-01-06T00:00:00.000Z"],
         ),
@@ -110,8 +109,7 @@ def test_literals_are_read_in_the_time_zone_of_the_context() -> None:
         read_statement(query, {"sqlTimeZone": "Mars"})
     assert str(error.value) == (
         "context.sqlTimeZone 'Mars' is not a known time zone, so the times of the statement can't be read. Write a "
-        "name "
-        "such as 'Europe/Berlin', or omit it for UTC."
+        "name such as 'Europe/Berlin', or omit it for UTC."
     )
 
 
