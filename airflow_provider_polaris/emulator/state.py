@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The state of one emulator: its settings, its database and the objects that use it. Nothing is global.
+The state of one emulator: its settings, its database and the objects that use it. Nothing is global but the DuckDB
+instance in which each emulator in memory has its own database.
 """
 
 from __future__ import annotations
