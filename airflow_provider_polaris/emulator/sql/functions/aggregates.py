@@ -20,6 +20,7 @@ from airflow_provider_polaris.emulator.sql.functions.numeric import bits
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
 from airflow_provider_polaris.emulator.sql.functions.optimizer.left_out_casts import check_average, has_cast_to_number
 from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
+from airflow_provider_polaris.emulator.sql.functions.sketches.distinct import check_size
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
 from airflow_provider_polaris.emulator.sql.values.java_numbers import NAN
@@ -56,6 +57,8 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
             raise call.refuse(f"for type {value.type.upper()}")
         if value.type not in NUMERIC | TEMPORAL:
             raise call.invalid()
+        if value.type == "float" and is_constant(call.nodes[0]):
+            raise call.refuse("of a constant FLOAT")  # its text has the digits of a double
         found = call.over(f"{function}({value.text})")
         if function == "min" and value.type in ("double", "float"):
             # OBSERVED(Druid 33): NaN is the smallest number, and the largest one. In DuckDB it is the largest one only.
@@ -106,7 +109,7 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
         _check_no_cast(call)
-        _check_sketch(call)
+        check_size(call)
         _check_no_float(call, sketch)
         if value.type == sketch:
             merged = stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL"))
@@ -127,7 +130,7 @@ def new_sketch(sketch: str) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         _check_no_cast(call)
-        _check_sketch(call)
+        check_size(call)
         _check_no_float(call, sketch)
         value = call.value(0)
         if value.type == sketch:
@@ -209,18 +212,6 @@ def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
         ),
         sketch,
     )
-
-
-def _check_sketch(call: Aggregation) -> None:
-    """Check the optional arguments of a sketch, which change its size only. OBSERVED(Druid 33)."""
-    if len(call) > 1:
-        size = call.constant_long(1)
-        if size < 1 or (call.name.endswith("THETA") and size & (size - 1)):
-            raise SqlInvalid(
-                f"function '{call.name}' needs a positive size, of a theta sketch a power of 2, not {size}"
-            )
-    if len(call) > 2 and call.constant_text(2) not in ("HLL_4", "HLL_6", "HLL_8"):
-        raise SqlInvalid(f"No enum constant org.apache.datasketches.hll.TgtHllType.{call.constant_text(2)}")
 
 
 def _check_no_cast(call: Aggregation) -> None:

@@ -262,7 +262,7 @@ class Call:
         if not self.has(index):
             return None
         value = implied(self.value(index), "timestamp")
-        if value is None:
+        if value is None or self.value(index).type == "string":
             raise self.invalid()
         if not isinstance(value.constant, int):
             raise self.refuse(f"unless argument {index + 1} is a timestamp literal")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlglot import exp
 
@@ -125,7 +126,7 @@ def _with_all_parts(node: exp.Expression, value: Sql) -> Sql:
 
 def _is_literal(node: exp.Expression) -> bool:
     """Whether a value is a literal, or arithmetic of literals: it is not NULL."""
-    bare = node.unnest()
+    bare: Any = node.unnest()
     if isinstance(bare, (exp.Neg, exp.Add, exp.Sub, exp.Mul)):
         return all(map(_is_literal, bare.iter_expressions()))
     return isinstance(bare, (exp.Literal, exp.Boolean)) or is_pi(bare)

@@ -126,6 +126,8 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
             "APPROX_QUANTILE_DS(d, -(-0.5))",
             "function 'APPROX_QUANTILE_DS' is not supported unless argument 2 is a literal",
         ),
+        ("MIN(CAST(0.1 AS FLOAT))", "function 'MIN' is not supported of a constant FLOAT"),
+        ("DS_HLL(s, 12, NULL)", "function 'DS_HLL' is not supported with NULL as the size or the type"),
         ("UPPER(NULL)", "function 'UPPER' is not supported of the literal NULL"),
         ("TRIM(NULL)", "function 'TRIM' is not supported of the literal NULL"),
         ("MOD(d, FLOOR(1e300))", "function 'MOD' is not supported with a number that is computed from literals"),
@@ -149,6 +151,13 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
 def test_what_druid_computes_otherwise_is_refused(refused, text: str, message: str) -> None:
     """The planner leaves a CAST out, computes a literal, or has a double that it shows as a whole number."""
     assert refused(text) == f"not supported: {message}"
+
+
+@pytest.mark.parametrize("function", ["TIME_FLOOR", "TIME_CEIL"])
+def test_text_is_no_origin(refused, function: str) -> None:
+    """The origin is a TIMESTAMP, as in Druid's grammar."""
+    message = f"invalid: Cannot apply '{function}' to arguments of type '{function}(<TIMESTAMP>, <VARCHAR>, <VARCHAR>)'"
+    assert refused(f"{function}(__time, 'P2M', '2024-01-01 00:00:00')") == message
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import Sql
 
 _MOST_SKETCHES = 100
@@ -74,6 +75,20 @@ def _sketch(call: Call, index: int, sketch: str) -> str:
     if value.type != sketch:
         raise call.refuse(f"unless argument {index + 1} is a sketch of type {sketch}")
     return value.text
+
+
+def check_size(call: Call) -> None:
+    """Check the optional arguments of a sketch, which change its size only. OBSERVED(Druid 33)."""
+    if "null" in [call.value(index).type for index in range(1, len(call))]:
+        raise call.refuse("with NULL as the size or the type")
+    if len(call) > 1:
+        size = call.constant_long(1)
+        if size < 1 or (call.name.endswith("THETA") and size & (size - 1)):
+            raise SqlInvalid(
+                f"function '{call.name}' needs a positive size, of a theta sketch a power of 2, not {size}"
+            )
+    if len(call) > 2 and call.constant_text(2) not in ("HLL_4", "HLL_6", "HLL_8"):
+        raise SqlInvalid(f"No enum constant org.apache.datasketches.hll.TgtHllType.{call.constant_text(2)}")
 
 
 FUNCTIONS: Table = {
