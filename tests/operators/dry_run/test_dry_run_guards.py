@@ -81,7 +81,7 @@ def test_guards_of_an_age_out_are_described_with_what_comes_on_top():
         CONFLICT,
         RETENTION,
         "count nothing, because the job appends",
-        "fail if a planned partition no longer has rows, or may have been aged before",
+        "fail if a planned partition no longer has rows, may have been aged before, or has other segments",
     )
     assert AgeOutDeleteOperator(task_id="delete", proof={}, first_task="plan").describe_guards() == (
         "wait for other jobs that change the two tables there, and for those that read the source",
