@@ -117,7 +117,7 @@ def test_conflict_is_waited_for_in_the_triggerer(world: SlowWorld, recorder: Rec
     assert task.finish(state)
     tables = sorted([f"GET tables/{world.target}", f"GET tables/{world.source}"])
     assert recorder.rounds[:3] == [sorted([LIST, *tables]), tables, [START] * 2]
-    working = f"job {other!r} (batch into {world.target!r}, 'pending') works"
+    working = f"job {other!r} (batch into {world.target!r}, 'pending', created by 'api-key-pok_...') works"
     assert [line for line in lines() if "Waiting" in line or "waits" in line or "No other" in line] == [
         f"INFO Waiting, because {working} on the same partitions of {world.target!r}.",
         f"INFO The task waits in the triggerer until job {other!r} has ended.",

@@ -79,6 +79,7 @@ def test_a_replace_is_counted_submitted_and_repeatable(emulator, context, ti, ta
     job_id = operator.execute(context)
     (job,) = [each for each in emulator.jobs() if each["type"] == "sql"]
     marker = job["spec"]["context"].pop("airflow")
+    assert job["spec"]["context"].pop("airflowOrigin")["task"] == "job"
     assert len(marker) == 32
     assert job["id"] == job_id
     assert job["spec"] == {
@@ -238,7 +239,7 @@ def test_what_the_storage_policy_would_drop_is_refused(emulator, context):
     hook = PolarisHook("polaris_default")
     table = hook.get_table("by country")
     retain = {"type": "intervals", "intervals": ["2026-01-01/2026-02-01"]}
-    hook.get_conn().update_table("by country", {**table, "storagePolicy": {"retain": retain}})
+    hook.get_client().update_table("by country", {**table, "storagePolicy": {"retain": retain}})
     assert "immediately drop what the job writes to '2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z'" in refusal(
         task(), context
     )

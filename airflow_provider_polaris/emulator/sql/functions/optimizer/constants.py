@@ -87,6 +87,6 @@ def _has_literals(node: exp.Expression) -> bool:
     return is_constant(node)
 
 
-def is_pi(column: exp.Expression) -> bool:
+def is_pi(column: Any) -> bool:
     """Whether an expression is the number PI, which has no parentheses."""
     return isinstance(column, exp.Column) and column.name.upper() == "PI" and not column.this.args.get("quoted")
