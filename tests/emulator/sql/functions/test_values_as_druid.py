@@ -128,6 +128,8 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
         ),
         ("MIN(CAST(0.1 AS FLOAT))", "function 'MIN' is not supported of a constant FLOAT"),
         ("DS_HLL(s, 12, NULL)", "function 'DS_HLL' is not supported with NULL as the size or the type"),
+        ("s + STRPOS(s, 'a')", "function '+' is not supported of a text and a place in a text"),
+        ("ARRAY_CONTAINS(sa, NULLIF(s, 'a'))", "function 'ARRAY_CONTAINS' is not supported with CASE as an argument"),
         ("UPPER(NULL)", "function 'UPPER' is not supported of the literal NULL"),
         ("TRIM(NULL)", "function 'TRIM' is not supported of the literal NULL"),
         ("MOD(d, FLOOR(1e300))", "function 'MOD' is not supported with a number that is computed from literals"),

@@ -148,7 +148,8 @@ def _check_known_width(call: Call) -> None:
 
 def _check_no_case(call: Call) -> None:
     """Refuse CASE. OBSERVED(Druid 33): each branch has the condition, and may read a column in two ways."""
-    if any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
+    nullifs = [node for node in call.nodes if isinstance(node, exp.Anonymous) and str(node.this).upper() == "NULLIF"]
+    if nullifs or any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
         raise call.refuse("with CASE as an argument")
 
 

@@ -29,6 +29,9 @@ def arithmetic(operator: str) -> Rewrite:
         if "string" in (call.value(0).type, call.value(1).type) and any(map(_has_values, call.nodes)):
             # OBSERVED(Druid 33): some texts are 0 there.
             raise call.refuse("of a text and a function of a multi-value string")
+        if "string" in (call.value(0).type, call.value(1).type) and any(map(_is_place, call.nodes)):
+            # OBSERVED(Druid 33): the result has 32 bits.
+            raise call.refuse("of a text and a place in a text")
         if kind == "long" and subtype == "REAL":
             return _arithmetic_of_real(call, operator)
         if kind == "long":
@@ -54,6 +57,10 @@ def _arithmetic_of_real(call: Call, operator: str) -> Sql:
         raise call.refuse(REAL_PART)
     result = f"({cast(call.value(0), 'double').text} {operator} {cast(call.value(1), 'double').text})"
     return Sql(f"CAST({result} AS BIGINT)", "long", subtype="REAL")
+
+
+def _is_place(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Anonymous) and str(node.this).upper() in ("STRPOS", "POSITION")
 
 
 def _has_values(node: exp.Expression) -> bool:
