@@ -52,7 +52,8 @@ class Task:
     def __init__(self, world: World, **arguments: Any) -> None:  # noqa: F811
         self.world = world
         self.ti = FakeTI(max_tries=1)
-        self.context: Any = {"ti": self.ti, "task_state_store": MemoryStore()}
+        store = {"task_state_store": MemoryStore()} if AIRFLOW_VERSION >= (3, 3) else {}
+        self.context: Any = {"ti": self.ti, **store}
         self.arguments = arguments
 
     def operator(self) -> PolarisTableToTableOperator:
