@@ -55,12 +55,12 @@ def test_every_address_of_the_configuration_is_loopback(scripts: Any, number: st
 
 
 def test_versions_share_no_port(scripts: Any) -> None:
-    """Both versions can run at the same time."""
+    """All of them can run at the same time."""
     configuration = sys.modules["configuration"]
     names = (*configuration.PROCESSES, "derby")
 
     ports = [version.port(name) for version in configuration.VERSIONS.values() for name in names]
-    assert len(ports) == len(set(ports)) == 14
+    assert len(ports) == len(set(ports)) == 21
 
 
 def test_missing_java_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

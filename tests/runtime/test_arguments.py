@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +53,8 @@ def test_as_text_changes_nothing(text: str) -> None:
     assert as_list(text, "f") == [text]
 
 
+#: What a task reads of its task instance before it renders its job.
+TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, start_date=None, try_number=1, max_tries=0)
 DAY = "2024-06-01/P1D"
 TABLES = {"source_table": "S", "target_table": "T", "interval": DAY, "dimensions": ["city"]}
 DROP = {"table_name": "x", "confirm_table_name": "x"}
@@ -114,9 +117,8 @@ def test_number_in_the_place_of_text_fails_the_task_at_once(
 ) -> None:
     """Nothing is sent, for any operator or sensor and any position of the number."""
     connect(host=server.url)
-    ti = type("ti", (), {"start_date": None, "try_number": 1, "max_tries": 0, "task_id": "t", "map_index": -1})()
     with pytest.raises(AirflowFailException) as caught:
-        cls(task_id="t", **arguments).execute({"ti": ti})
+        cls(task_id="t", **arguments).execute({"ti": TI})
     assert str(caught.value) == message
     assert [each for each in server.requests if each.method != "GET"] == []
 
@@ -149,9 +151,8 @@ def test_number_among_the_columns_of_a_native_param_fails_the_task(
     """Values inside a list or an object of a param are not converted to text."""
     connect(host=server.url)
     server.answer("GET", "/tables/T", 200, {"name": "T", "type": "detail", "partitioningGranularity": "day"})
-    ti = type("ti", (), {"start_date": None, "try_number": 1, "max_tries": 0, "task_id": "t", "map_index": -1})()
     task = PolarisTableToTableOperator(task_id="t", **{**TABLES, **columns})
     with pytest.raises(AirflowFailException) as caught:
-        task.execute({"ti": ti})
+        task.execute({"ti": TI})
     assert str(caught.value) == message
     assert [each for each in server.requests if each.method != "GET"] == []

@@ -126,9 +126,9 @@ def test_dry_run_shows_the_request_that_the_task_then_makes(tables, context, sai
 
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
-    assert tables.asked == []
+    assert tables.asked == ["GET tables/b"]
     PolarisHook().submit_job(operator.plan_job(context, PolarisHook()))
-    assert json.loads(tables.server.requests[0].body) == shown
+    assert json.loads(tables.server.requests[-1].body) == shown
 
 
 def test_dry_run_without_an_argument_takes_the_context_of_the_rendering(tables, context, said):

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import DAG, TaskDeferred
 from airflow_provider_polaris.jobs.errors import PolarisError
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException, AirflowSkipException
 from airflow_provider_polaris.task_groups.polaris import PolarisAgeOutTaskGroup
+from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from tests.operators.conftest import through_airflow
 from tests.operators.submission.conftest import MemoryStore
 from tests.task_groups.age_out.world import FIRST, MAPPINGS, NUMBERS, World
@@ -133,17 +134,22 @@ class Run:
         return result
 
     def resume(self, name: str, deferred: Any) -> Any:
-        """Let the job end, and continue in a new worker."""
+        """Let the queries or the job end, and continue in a new worker."""
         self.deferrals += 1
-        job_id = self.instances[name].xcom_pull(f"age_out.{name}", "polaris_job")["id"]
         self.world.clock.advance(60)
-        status = self.world.hook.get_job_status(job_id)
-        event = {"status": "ended", "job_id": job_id, "state": status, "message": ""}
+        event: dict[str, Any] = {"status": "due"}
+        if isinstance(deferred.trigger, PolarisJobTrigger):
+            job_id = deferred.trigger.job_id
+            status = self.world.hook.get_job_status(job_id)
+            event = {"status": "ended", "job_id": job_id, "state": status, "message": ""}
         operator = self.operator(name)
         context = self.context(name)
         operator.render_template_fields(context)
         arguments = through_airflow({**deferred.kwargs, "event": event})
-        return operator.resume_execution(deferred.method_name, arguments, context)
+        try:
+            return operator.resume_execution(deferred.method_name, arguments, context)
+        except TaskDeferred as again:
+            return self.resume(name, again)
 
     def go(self, since: str = "plan") -> str:
         """
