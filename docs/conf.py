@@ -57,7 +57,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"airflow_provider_polaris\.operators\.openlineage\.Attempt"),
     (r"py:.*", r"airflow_provider_polaris\.client\.dbapi\.(connection\.QueryService|cursor\.QueryRunner)"),
     # Until a second service has pages of its own.
-    (r"py:.*", r"airflow_provider_polaris\.client\.service\.Capabilities"),
+    (r"py:.*", r"airflow_provider_polaris\.client\.capabilities\.Capabilities"),
 ]
 
 

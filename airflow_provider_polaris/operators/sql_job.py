@@ -24,7 +24,7 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     Write the statement in the DAG or in a ``.sql`` file, with templates. ``REPLACE`` makes the task idempotent: the
     macro ``within`` writes the condition of an interval for both of its places.
 
-    .. code-block:: sql
+    .. code-block:: sql+jinja
 
         REPLACE INTO "sessions by country"
         OVERWRITE WHERE {{ macros.polaris.within(data_interval_start, data_interval_end) }}
