@@ -51,10 +51,10 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     **Checks.** Before it submits the job, the operator refuses what the service would reject and what would lose data:
     an ``OVERWRITE WHERE`` that is not aligned with partitions, that is not the task's ``interval``, or that is larger
     than the part of the source that is read; and an ``INSERT`` into a table that the statement reads. For these checks
-    it reads the target table once, unless an ``INSERT`` may create it.
+    it reads the target table, unless an ``INSERT`` may create it. The guards use the same description.
 
     **Guards.** Right before the POST of a ``REPLACE``, the operator counts the rows that the SELECT returns and the
-    rows that are replaced, one query each. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if
+    rows that are replaced, one query each, at the same time. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if
     partitions of the target have rows that the SELECT no longer returns (``on_shrink``). The counts use asynchronous
     SQL, which reads all data. If the project does not support it, synchronous SQL counts only tables that are fully
     precached; otherwise the task fails. The job has ``failOnEmptyInsert`` in its context, unless the service rejects

@@ -72,6 +72,7 @@ def test_source_that_is_loaded_is_waited_for_in_the_triggerer(world: SlowWorld, 
     task = SlowSqlTask(world, on_empty_source="submit", on_shrink="submit")
     first = task.begin()
     assert waits(first) == ("table", [world.source])
+    world.pass_time()
     again = task.resume(first)
     assert (waits(again), again.trigger.deadline) == (waits(first), first.trigger.deadline)
     world.control("PATCH", f"/tables/{quote(world.source)}", {"availability": "available"})

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from airflow_provider_polaris.hooks.row_count import RowCounter
 from airflow_provider_polaris.hooks.tables import TableInfo
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisGuardError
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
+from airflow_provider_polaris.operators.guards.counted_tables import CountedTables
 from airflow_provider_polaris.operators.guards.options import GuardOptions
 from airflow_provider_polaris.operators.sql.guards import StatementGuards
 from airflow_provider_polaris.runtime.deadline import Deadline
@@ -102,3 +104,15 @@ def test_query_with_other_parameters_is_another_query() -> None:
     table = TableStorage("a", "available")
     digests = {CountQuery("SELECT ?", table, parameters=[{"type": "BIGINT", "value": each}]).digest for each in (1, 2)}
     assert len(digests | {CountQuery("SELECT ?", table).digest}) == 3
+
+
+def test_target_that_a_wait_has_made_old_is_not_kept_as_absent(guards: StatementGuards, clock: Any) -> None:
+    """A resumed task would count no rows of it, so it repeats all checks instead."""
+    memory: dict[str, Any] = {}
+    guards._counting = CountedTables(memory, clock)
+    target = TableInfo.from_wire({"type": "detail", "name": "t"})
+    guards._job = replace(guards._job, sources=())
+    guards._keep([], target)
+    assert memory == {}
+    guards._keep([], None)
+    assert (memory["sources"], memory["target"]) == ([], None)
