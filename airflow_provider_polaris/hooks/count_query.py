@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -49,13 +49,15 @@ class WrongQuery(Exception):  # noqa: N818 (never leaves the counter)
 @dataclass
 class CountQuery:
     """
-    A SELECT over one table, and its state. An error is stored, not raised: the caller decides the order of several.
+    A SELECT, and its state. An error is stored, not raised: the caller decides the order of several.
 
     :param sql: Druid SQL.
-    :param table: The table that it reads.
+    :param table: The table that it reads; of several, the one that errors are judged by.
     :param context: Query context.
     :param as_job: Exclude rows that a job can't read, such as rows that were just streamed.
     :param words: The user's parts of the SQL, by argument name.
+    :param other_tables: The other tables that it reads.
+    :param parameters: ``{"type": "VARCHAR", "value": "x"}`` for each ``?`` of the SQL.
     """
 
     sql: str
@@ -63,6 +65,8 @@ class CountQuery:
     context: Mapping[str, Any] = field(default_factory=dict)
     as_job: bool = True
     words: Mapping[str, str] = field(default_factory=dict)
+    other_tables: Sequence[TableStorage] = ()
+    parameters: Sequence[Mapping[str, Any]] = ()
     #: Id of the query; empty before it was started.
     query_id: str = ""
     #: The last state that the service returned.
@@ -81,8 +85,13 @@ class CountQuery:
     @property
     def digest(self) -> str:
         """A name of the query that a resumed task finds again."""
-        text = json.dumps([self.sql, self.context], sort_keys=True, default=str)
+        text = json.dumps([self.sql, self.context, *self.parameters], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The argument of the client with the parameters; empty if there are none."""
+        return {"parameters": self.parameters} if self.parameters else {}
 
     @property
     def is_over(self) -> bool:
@@ -97,7 +106,7 @@ class CountQuery:
     def start(self, client: IngestionService) -> dict[str, Any]:
         """Start the query."""
         context = self.context if self._view_refusal is not None else {**_VIEW_OF_JOBS, **self.context}
-        return client.start_query(self.sql, context=context)
+        return client.start_query(self.sql, context=context, **self.values)
 
     def look(self, client: IngestionService) -> dict[str, Any]:
         """Request the state of the query."""

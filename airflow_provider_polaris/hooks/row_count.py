@@ -168,9 +168,10 @@ class RowCounter:
         raise found.fault.argument_error(query.words, table, self._purpose.aftermath) or found.error
 
     def _synchronously(self, query: CountQuery) -> list[dict[str, Any]]:
-        self._check_all_at_hand(query.table, as_job=query.as_job)
+        for table in (query.table, *query.other_tables):
+            self._check_all_at_hand(table, as_job=query.as_job)
         try:
-            return self._connect().query(query.sql, context=query.context)
+            return self._connect().query(query.sql, context=query.context, **query.values)
         except PolarisApiError as error:
             fault = QueryRefusal.of_refusal(error)
             if not fault.is_of_query:

@@ -54,17 +54,17 @@ class TaskReads:
         self._has_listed = False
         self._jobs: tuple[str, Future[list[dict[str, Any]]]] | None = None
 
-    def read(self, source: str, target: str) -> None:
+    def read(self, *sources: str, target: str) -> None:
         """
-        Read both tables, unless they are known, and the list of active jobs, at the same time.
+        Read all tables, unless they are known, and the list of active jobs, at the same time.
 
         Raises no error of a request: it is raised where its answer is needed, so the order of the checks decides.
 
-        :param source: Name of the source.
+        :param sources: Names of the sources.
         :param target: Name of the target.
         """
         self._drop_old()
-        names = [name for name in dict.fromkeys((source, target)) if name not in self._tables]
+        names = [name for name in dict.fromkeys((*sources, target)) if name not in self._tables]
         requests: list[Callable[[IngestionService], Any]] = [_table(name) for name in names]
         if self._lists_jobs and not self._has_listed:
             self._has_listed = True

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
@@ -50,10 +51,10 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     **Checks.** Before it submits the job, the operator refuses what the service would reject and what would lose data:
     an ``OVERWRITE WHERE`` that is not aligned with partitions, that is not the task's ``interval``, or that is larger
     than the part of the source that is read; and an ``INSERT`` into a table that the statement reads. For these checks
-    it reads the target table once, unless an ``INSERT`` may create it.
+    it reads the target table, unless an ``INSERT`` may create it. The guards use the same description.
 
     **Guards.** Right before the POST of a ``REPLACE``, the operator counts the rows that the SELECT returns and the
-    rows that are replaced, one query each. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if
+    rows that are replaced, one query each, at the same time. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if
     partitions of the target have rows that the SELECT no longer returns (``on_shrink``). The counts use asynchronous
     SQL, which reads all data. If the project does not support it, synchronous SQL counts only tables that are fully
     precached; otherwise the task fails. The job has ``failOnEmptyInsert`` in its context, unless the service rejects
@@ -170,11 +171,17 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
             has_empty_insert_check,
             with_empty_insert_check,
         )
+        from airflow_provider_polaris.jobs.validation.statement import tables_of
         from airflow_provider_polaris.operators.sql.arguments import SqlJobArguments
         from airflow_provider_polaris.operators.sql.plan import check_job
 
         job = SqlJobArguments.read(vars(self))
-        check_job(job, hook)
+        sources = tables_of(job.statement, job.source_tables)
+        # A dry run has another hook, which reads tables only.
+        run = self._run if self._run is not None and self._run.hook is hook else None
+        check_job(job, hook, None if run is None else run.reads, sources)
+        if run is not None:
+            run.memory.source_tables = list(sources)
         spec = job.spec()
         may_be_empty = self._guard_options().on_empty_source == "submit"
         if not job.statement.replaces or may_be_empty or has_empty_insert_check(spec):
@@ -183,30 +190,30 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
         self.optional_context = (EMPTY_INSERT_KEY,)
         return with_empty_insert_check(spec)
 
-    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:  # noqa: ARG002
+    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Count the rows to read and to replace, and check for conflicting jobs; see the class."""
-        from airflow_provider_polaris.jobs.validation.statement import tables_of
+        from airflow_provider_polaris.operators.guards.options import GuardOptions
         from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
-        from airflow_provider_polaris.operators.sql.arguments import SqlJobArguments
         from airflow_provider_polaris.operators.sql.guards import StatementGuards
-        from airflow_provider_polaris.runtime.deadline import Deadline
 
-        job = SqlJobArguments.read(vars(self))
+        memory = run.memory
+        memory.guard_options = memory.guard_options or asdict(self._guard_options())
         guards = StatementGuards(
             run.hook,
-            job,
-            tables_of(job.statement, job.source_tables),
-            self._guard_options(),
-            clock=run.clock,
-            limits=Deadline(run.clock, lambda: run.kill.is_killed, run.deadline),
+            spec,
+            memory.source_tables,
+            GuardOptions(**memory.guard_options),
+            limits=run.limits,
             log=self.log,
             poll_interval=run.options.poll_interval,
+            reads=run.reads,
+            counting=memory.counting,
         )
-        no_job = guards.check(own_jobs=earlier_jobs)
-        if no_job is not None and no_job.skips:
-            raise AirflowSkipException(no_job.reason)
-        if no_job is not None:
-            raise NoJobNeeded(no_job.reason)
+        decision = guards.check(own_jobs=earlier_jobs)
+        if decision.action == "skip":
+            raise AirflowSkipException(decision.reason)
+        if decision.action == "succeed":
+            raise NoJobNeeded(decision.reason)
 
     def describe_guards(self) -> Sequence[str]:
         """Return the checks of the guards, one line each."""

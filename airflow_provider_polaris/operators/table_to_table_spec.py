@@ -74,7 +74,7 @@ def build_spec(
     _log_interval(spans, log)
 
     if reads is not None:
-        reads.read(source_name, target_name)
+        reads.read(source_name, target=target_name)
     find = hook if reads is None else reads
     target, is_target_absent = None, False
     if mode == "replace" or spans.run is not None:

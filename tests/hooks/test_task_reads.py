@@ -48,21 +48,21 @@ def test_read_asks_for_each_answer_once() -> None:
     """The plan and the guards call it; a table that is read from and written to is one table."""
     service, clock = Service(), FakeClock()
     shared = reads(service, clock)
-    shared.read("a", "b")
-    shared.read("a", "b")
+    shared.read("a", target="b")
+    shared.read("a", target="b")
     assert shared.get_table("a") == {"name": "a", "type": "detail"}
     assert shared.find("b").facts.name == "b"  # type: ignore[union-attr]
     assert (shared.take_jobs("other"), service.asked) == (None, ["a", "b", "jobs of b"])
     own = Service()
-    reads(own, clock, lists_jobs=False).read("a", "a")
-    assert own.asked == ["a"]
+    reads(own, clock, lists_jobs=False).read("a", "c", target="a")
+    assert own.asked == ["a", "c"]
 
 
 def test_take_jobs_returns_the_list_once() -> None:
     """Each later look needs a new list."""
     service = Service()
     shared = reads(service, FakeClock())
-    shared.read("a", "b")
+    shared.read("a", target="b")
     assert (shared.take_jobs("b"), shared.take_jobs("b")) == ([{"id": "j1"}], None)
 
 
@@ -70,7 +70,7 @@ def test_answers_from_before_a_wait_are_not_used() -> None:
     """Another job may have changed the tables meanwhile, or be a new conflict."""
     service, clock = Service(), FakeClock()
     shared = reads(service, clock)
-    shared.read("a", "b")
+    shared.read("a", target="b")
     clock.sleep(11, lambda: False)
     service.tables["b"] = {"name": "b", "type": "aggregate"}
     assert shared.get_table("b")["type"] == "aggregate"
@@ -85,7 +85,7 @@ def test_error_is_raised_where_its_answer_is_needed() -> None:
     service = Service()
     service.tables = {"b": AWAY}
     shared = reads(service, FakeClock())
-    shared.read("a", "b")
+    shared.read("a", target="b")
     assert (shared.find("a"), shared.find("a")) == (None, None)
     with pytest.raises(PolarisServerError):
         shared.get_table("b")

@@ -279,7 +279,7 @@ def tables(jobs: Jobs) -> Jobs:
 @pytest.fixture
 def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the row counts to the tests of the guards."""
-    from airflow_provider_polaris.operators.guards.table_to_table import GuardDecision
+    from airflow_provider_polaris.operators.guards.guarded_job import GuardDecision
 
     submit = GuardDecision("submit", "not counted.")
     monkeypatch.setattr(

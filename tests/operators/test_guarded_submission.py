@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.operators.guards.guarded_job import GuardDecision
 from airflow_provider_polaris.operators.guards.options import GuardOptions
-from airflow_provider_polaris.operators.guards.table_to_table import GuardDecision
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException, AirflowSkipException
 from tests.operators.table_to_table import operator
 

@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_polaris.assets import table_asset
-from airflow_provider_polaris.operators.guards.table_to_table import GuardDecision
+from airflow_provider_polaris.operators.guards.guarded_job import GuardDecision
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.operators.conftest import JOB

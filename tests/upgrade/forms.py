@@ -175,7 +175,7 @@ def _run_before_its_job(hook: Any, options: JobOptions, clock: Any) -> JobRun:
         spec=_SPEC,
         optional_context=["failOnEmptyInsert"],
         guard_options=asdict(GuardOptions()),
-        counting={"at": 1763618400.25, "source": {"name": "Koalas Source", "type": "detail"}, "target": None},
+        counting={"at": 1763618400.25, "sources": [{"name": "Koalas Source", "type": "detail"}], "target": None},
         reconciled={"record": _records()[0].to_json(), "past": ["job-0"], "replaced": None, "number": 1},
         passed=1763618400.25,
         throttled=_records()[0].to_json(),

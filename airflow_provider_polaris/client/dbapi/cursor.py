@@ -179,7 +179,7 @@ def _one_statement(operation: str) -> str:
     word = statement.split(maxsplit=1)[0].upper()
     if word in _WRITES:
         raise NotSupportedError(
-            f"{word} writes a table, which a query can't do: submit it as a job, with an operator of "
+            f"{word} writes a table, which a query can't do: submit it as a job, with PolarisSqlJobOperator of "
             "airflow_provider_polaris.operators.polaris."
         )
     return statement

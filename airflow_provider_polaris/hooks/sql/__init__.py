@@ -102,8 +102,8 @@ class PolarisSqlHook(PolarisHook, DbApiHook):  # type: ignore[misc]
         from airflow_provider_polaris.client.dbapi import NotSupportedError
 
         raise NotSupportedError(
-            "insert_rows() is not supported: a query can't write rows. Write them with a job, which an operator of "
-            "airflow_provider_polaris.operators.polaris submits."
+            "insert_rows() is not supported: a query can't write rows. Write them with a job: PolarisSqlJobOperator of "
+            "airflow_provider_polaris.operators.polaris submits an INSERT or REPLACE statement."
         )
 
     @staticmethod

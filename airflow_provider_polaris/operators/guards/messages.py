@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage
 from airflow_provider_polaris.jobs.tables.storage_policy import StoragePolicy
 from airflow_provider_polaris.jobs.time.instant import format_instant
@@ -41,10 +41,68 @@ def override_hint(argument: str) -> str:
     return f"run the task with {argument}='submit' ({argument}='{{{{ params.{argument} }}}}' allows it for one run)"
 
 
-@dataclass(frozen=True)
-class GuardMessages:
+class JobMessages(ABC):
     """
-    Builds the guard errors for one job.
+    Builds the sentences and the errors of the guards for one job.
+
+    :param target: Table that the job writes.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    @property
+    @abstractmethod
+    def nothing_found(self) -> str:
+        """The sentence that the job would find no rows."""
+
+    @abstractmethod
+    def counted(self, found: Shrinkage) -> str:
+        """Return how many rows the job reads, without a full stop."""
+
+    @abstractmethod
+    def compared(self, found: Shrinkage) -> str:
+        """Return how many rows the job reads and replaces, without a full stop."""
+
+    @abstractmethod
+    def absent(self, source: str, place: str, conn_id: str) -> PolarisGuardError:
+        """
+        Return the error for a source that doesn't exist.
+
+        :param source: Its name.
+        :param place: The project or cluster.
+        :param conn_id: Id of the connection.
+        """
+
+    @abstractmethod
+    def deleting(self, source: str) -> PolarisGuardError:
+        """Return the error for a source that is being deleted."""
+
+    @abstractmethod
+    def unavailable(self, source: str) -> PolarisGuardUnansweredError:
+        """Return the error for a source that is still being loaded after the longest wait."""
+
+    @abstractmethod
+    def empty(self) -> PolarisGuardError:
+        """Return the error for a job that would find no rows."""
+
+    @abstractmethod
+    def shrunk(self, found: Shrinkage) -> PolarisGuardError:
+        """Return the error for a job that would replace rows that it can't reproduce."""
+
+    def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
+        """Return the error for a job whose rows would be dropped immediately."""
+        return PolarisGuardError(
+            f"the storage policy of table {self.target!r} retains {policy.shown!r}, so at {format_instant(now)} "
+            f"the service would immediately drop what the job writes to {format_intervals(lost)}. Nothing was "
+            "submitted. Extend the table's retention, or write to another table. To submit the job anyway, "
+            f"{override_hint('on_retention')}."
+        )
+
+
+class GuardMessages(JobMessages):
+    """
+    Builds the guard errors for one table-to-table job.
 
     :param source: Table that the job reads.
     :param target: Table that the job writes.
@@ -52,15 +110,50 @@ class GuardMessages:
     :param has_filter: Whether the job has a filter, so that only matching rows count.
     """
 
-    source: str
-    target: str
-    spans: tuple[Interval, ...]
-    has_filter: bool
+    def __init__(self, *, source: str, target: str, spans: tuple[Interval, ...], has_filter: bool) -> None:
+        super().__init__(target)
+        self._source = repr(source)
+        self._spans = spans
+        self._filter = " that pass filter_expression" if has_filter else ""
 
     @property
     def nothing_found(self) -> str:
         """The sentence that the source has no rows."""
-        return f"the source {self._source} has no rows in {format_intervals(self.spans)}{self._filter}."
+        return f"the source {self._source} has no rows in {format_intervals(self._spans)}{self._filter}."
+
+    def counted(self, found: Shrinkage) -> str:
+        """Return how many rows the source has."""
+        return (
+            f"{self._source} has {found.source_rows:,} rows for the job; the rows that {self.target!r} loses were not "
+            "counted, because on_shrink='submit'"
+        )
+
+    def compared(self, found: Shrinkage) -> str:
+        """Return how many rows the source and the target have."""
+        return (
+            f"{self._source} has {found.source_rows:,} rows for the job, which replaces {found.target_rows:,} rows of "
+            f"{self.target!r}"
+        )
+
+    def absent(self, source: str, place: str, conn_id: str) -> PolarisGuardError:
+        """Return the error for a source that doesn't exist."""
+        return PolarisGuardError(
+            f"source_table {source!r} does not exist in {place}. Check its name and connection {conn_id!r}."
+        )
+
+    def deleting(self, source: str) -> PolarisGuardError:
+        """Return the error for a source that is being deleted."""
+        return PolarisGuardError(
+            f"source_table {source!r} is being deleted, so nothing can be read from it. Nothing was submitted. Use "
+            "another table."
+        )
+
+    def unavailable(self, source: str) -> PolarisGuardUnansweredError:
+        """Return the error for a source that is still being loaded after the longest wait."""
+        return PolarisGuardUnansweredError(
+            f"source_table {source!r} is still 'unavailable': not all of its data is loaded, and the service refuses "
+            "to read such a table. Nothing was submitted. Check the table. A retry of this task waits again."
+        )
 
     def empty(self) -> PolarisGuardError:
         """Return the error for a job that would find no rows."""
@@ -94,23 +187,6 @@ class GuardMessages:
             "the only remaining copy: don't run this task again for that time. To replace the rows anyway, "
             f"{override_hint('on_shrink')}."
         )
-
-    def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
-        """Return the error for a job whose rows would be dropped immediately."""
-        return PolarisGuardError(
-            f"the storage policy of table {self.target!r} retains {policy.shown!r}, so at {format_instant(now)} "
-            f"the service would immediately drop what the job writes to {format_intervals(lost)}. Nothing was "
-            "submitted. Extend the table's retention, or write to another table. To submit the job anyway, "
-            f"{override_hint('on_retention')}."
-        )
-
-    @property
-    def _source(self) -> str:
-        return repr(self.source)
-
-    @property
-    def _filter(self) -> str:
-        return " that pass filter_expression" if self.has_filter else ""
 
 
 def describe_source_guards(

@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_polaris.jobs.errors import PolarisGuardError
-from airflow_provider_polaris.operators.guards.messages import GuardMessages, format_intervals, override_hint
+from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
+from airflow_provider_polaris.operators.guards.messages import JobMessages, format_intervals, override_hint
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage
     from airflow_provider_polaris.jobs.sql.ingestion.statement import IngestionStatement
-    from airflow_provider_polaris.jobs.tables.storage_policy import StoragePolicy
-    from airflow_provider_polaris.jobs.time.interval import Interval
     from airflow_provider_polaris.operators.guards.options import GuardOptions
 
 
-class StatementMessages:
+class StatementMessages(JobMessages):
     """
     Builds the guard errors for one statement.
 
@@ -26,19 +23,51 @@ class StatementMessages:
     """
 
     def __init__(self, statement: IngestionStatement) -> None:
-        self._target = statement.target
+        super().__init__(statement.target)
         self._spans = statement.intervals
-        self._shared = GuardMessages(source="", target=statement.target, spans=statement.intervals, has_filter=False)
 
     @property
     def nothing_found(self) -> str:
         """The sentence that the SELECT returns no rows."""
         return f"the SELECT of sql returns no rows in {format_intervals(self._spans)}."
 
+    def counted(self, found: Shrinkage) -> str:
+        """Return how many rows the SELECT returns."""
+        return (
+            f"the SELECT returns {found.source_rows:,} rows; the rows that {self.target!r} loses were not counted, "
+            "because on_shrink='submit'"
+        )
+
+    def compared(self, found: Shrinkage) -> str:
+        """Return how many rows the SELECT returns and how many the job replaces."""
+        return (
+            f"the SELECT returns {found.source_rows:,} rows; the job replaces {found.target_rows:,} rows of "
+            f"{self.target!r}"
+        )
+
+    def absent(self, source: str, place: str, conn_id: str) -> PolarisGuardError:
+        """Return the error for a table that doesn't exist."""
+        return PolarisGuardError(
+            f"table {source!r}, which sql reads, does not exist in {place}. Check its name and connection {conn_id!r}."
+        )
+
+    def deleting(self, source: str) -> PolarisGuardError:
+        """Return the error for a table that is being deleted."""
+        return PolarisGuardError(
+            f"table {source!r}, which sql reads, is being deleted. Nothing was submitted. Use another table."
+        )
+
+    def unavailable(self, source: str) -> PolarisGuardUnansweredError:
+        """Return the error for a table that is still being loaded after the longest wait."""
+        return PolarisGuardUnansweredError(
+            f"table {source!r}, which sql reads, is still 'unavailable': not all of its data is loaded. Nothing was "
+            "submitted. Check the table. A retry of this task waits again."
+        )
+
     def empty(self) -> PolarisGuardError:
         """Return the error for a job that would find no rows."""
         return PolarisGuardError(
-            f"{self.nothing_found} The job could empty that part of table {self._target!r}, so nothing was submitted. "
+            f"{self.nothing_found} The job could empty that part of table {self.target!r}, so nothing was submitted. "
             "Check that its tables were loaded, that their old data was not deleted, and that its conditions fit. If "
             "the result is meant to be empty, run the task with on_empty_source='skip', which leaves the target as "
             f"it is, or {override_hint('on_empty_source')}."
@@ -60,15 +89,11 @@ class StatementMessages:
                 "which the service may replace as a whole, and the result of sql doesn't fill it again"
             )
         return PolarisGuardError(
-            f"the job would replace rows of table {self._target!r} that it can't reproduce: {'; '.join(parts)}. "
+            f"the job would replace rows of table {self.target!r} that it can't reproduce: {'; '.join(parts)}. "
             "Nothing was submitted, and the table is unchanged. If old data of its sources was deleted on purpose, "
             "the table has the only remaining copy: don't run this task again for that time. To replace the rows "
             f"anyway, {override_hint('on_shrink')}."
         )
-
-    def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
-        """Return the error for a job whose rows would be dropped immediately."""
-        return self._shared.dropped(policy, lost, now)
 
 
 def describe_statement_guards(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,21 +13,29 @@ from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeen
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.hooks.task_reads import TaskReads
     from airflow_provider_polaris.operators.sql.arguments import SqlJobArguments
 
 
-def check_job(job: SqlJobArguments, hook: PolarisHook) -> None:
+def check_job(
+    job: SqlJobArguments, hook: PolarisHook, reads: TaskReads | None = None, sources: Sequence[str] = ()
+) -> None:
     """
-    Check a SQL job. Makes one request, for the target table, if the statement replaces or must not create the table.
+    Check a SQL job. Reads the target table if the statement replaces or must not create the table.
 
     :param job: Its arguments.
     :param hook: The hook.
+    :param reads: Reads each table once, for the guards, too: the sources are read at the same time. None reads the
+        target with ``hook``.
+    :param sources: Names of the tables that the statement reads.
     :raises PolarisSpecError: The job would be refused, would fail, or would do harm.
     """
     target, is_absent = None, False
     if job.statement.replaces or not job.create_table_if_not_exists:
+        if reads is not None:
+            reads.read(*sources, target=job.statement.target)
         with suppress(TableNotSeenError):
-            found = find_table(hook, job.statement.target)
+            found = find_table(hook, job.statement.target) if reads is None else reads.find(job.statement.target)
             target, is_absent = (None, True) if found is None else (found.facts, False)
     facts = StatementFacts(
         target=target,

@@ -23,6 +23,7 @@ class TryMemory:
 
     :param spec: The planned job, because Airflow renders the templates again; None before the plan.
     :param optional_context: Keys of its context that may be omitted.
+    :param source_tables: Names of the tables that a planned statement reads.
     :param guard_options: The parsed arguments of the guards.
     :param counting: The tables, while their rows are counted.
     :param reconciled: The result of the reconciliation, and the record of that time.
@@ -34,6 +35,7 @@ class TryMemory:
 
     spec: dict[str, Any] | None = None
     optional_context: list[str] = field(default_factory=list)
+    source_tables: list[str] = field(default_factory=list)
     guard_options: dict[str, str] = field(default_factory=dict)
     counting: dict[str, Any] = field(default_factory=dict)
     reconciled: dict[str, Any] | None = None

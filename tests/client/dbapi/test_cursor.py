@@ -134,7 +134,7 @@ def test_one_semicolon_may_end_a_statement(sql: str, cursor: Cursor, service: Fa
             'insert into "t" SELECT 1 PARTITIONED BY ALL',
             dbapi.NotSupportedError,
             (
-                "INSERT writes a table, which a query can't do: submit it as a job, with an operator of "
+                "INSERT writes a table, which a query can't do: submit it as a job, with PolarisSqlJobOperator of "
                 "airflow_provider_polaris.operators.polaris."
             ),
         ),

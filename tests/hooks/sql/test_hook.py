@@ -157,8 +157,8 @@ def test_rows_can_not_be_inserted(connect):
         PolarisSqlHook().insert_rows("Koalas", [(1,)])
 
     assert str(caught.value) == (
-        "insert_rows() is not supported: a query can't write rows. Write them with a job, which an operator of "
-        "airflow_provider_polaris.operators.polaris submits."
+        "insert_rows() is not supported: a query can't write rows. Write them with a job: PolarisSqlJobOperator of "
+        "airflow_provider_polaris.operators.polaris submits an INSERT or REPLACE statement."
     )
 
 

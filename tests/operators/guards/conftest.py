@@ -21,8 +21,9 @@ from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.operators.guards.guarded_job import GuardDecision
 from airflow_provider_polaris.operators.guards.options import GuardOptions
-from airflow_provider_polaris.operators.guards.table_to_table import GuardDecision, SourceGuards
+from airflow_provider_polaris.operators.guards.table_to_table import SourceGuards
 from airflow_provider_polaris.runtime.deadline import Deadline
 
 NOW = datetime(2024, 7, 1, tzinfo=timezone.utc)

@@ -179,7 +179,7 @@ def test_a_cleared_insert_is_refused_unless_asked_for(emulator, context, ti):
             {},
             (
                 "table 'nope', which sql reads, does not exist in project "
-                "'00000000-0000-4000-8000-000000000001'. Check its name and the project of connection "
+                "'00000000-0000-4000-8000-000000000001'. Check its name and connection "
                 "'polaris_default'."
             ),
         ),
