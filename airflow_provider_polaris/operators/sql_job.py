@@ -54,12 +54,13 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     it reads the target table, unless an ``INSERT`` may create it. The guards use the same description.
 
     **Guards.** Right before the POST of a ``REPLACE``, the operator counts the rows that the SELECT returns and the
-    rows that are replaced, one query each, at the same time. Nothing is submitted if the SELECT returns none (``on_empty_source``), or if
-    partitions of the target have rows that the SELECT no longer returns (``on_shrink``). The counts use asynchronous
-    SQL, which reads all data. If the project does not support it, synchronous SQL counts only tables that are fully
-    precached; otherwise the task fails. The job has ``failOnEmptyInsert`` in its context, unless the service rejects
-    that key. The task waits while a source is being loaded and while other jobs work on the same partitions
-    (``on_conflict``). It refuses to write what the target's storage policy would drop immediately (``on_retention``).
+    rows that are replaced, one query each, at the same time. Nothing is submitted if the SELECT returns none
+    (``on_empty_source``), or if partitions of the target have rows that the SELECT no longer returns (``on_shrink``).
+    The counts use asynchronous SQL, which reads all data. If the project does not support it, synchronous SQL counts
+    only tables that are fully precached; otherwise the task fails. The job has ``failOnEmptyInsert`` in its context,
+    unless the service rejects that key. The task waits while a source is being loaded and while other jobs work on the
+    same partitions (``on_conflict``). It refuses to write what the target's storage policy would drop immediately
+    (``on_retention``).
 
     **Failure.** As for the other operators: if the job fails or is canceled, if its health is an error, and if a
     ``REPLACE`` found no rows.
