@@ -93,9 +93,16 @@ def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, waiti
 
 
 def test_task_cleared_and_deferred_again_behind_a_frozen_triggerer_cancels_old_job_only(airflow, waiting_task, polaris):
-    """The next attempt cancels the old job itself; a triggerer that stops later doesn't cancel the new one."""
+    """
+    The next attempt cancels the old job itself; a triggerer that stops later doesn't cancel the new one.
+
+    It waits for the old job's end in another triggerer.
+    """
     task = waiting_task("deferred")
+    before = owner(task)
     (triggerer,) = airflow.triggerers()
+    airflow.start_triggerer()
+    eventually(airflow.alive_triggerer_jobs, lambda ids: len(ids - {before}) > 0, what="a second triggerer")
     triggerer.freeze()
     try:
         task.clear()
