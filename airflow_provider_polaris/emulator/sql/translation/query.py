@@ -18,6 +18,7 @@ from airflow_provider_polaris.emulator.sql.functions import literals
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
 from airflow_provider_polaris.emulator.sql.translation import grouping, ordering
 from airflow_provider_polaris.emulator.sql.translation.context import check_constant
+from airflow_provider_polaris.emulator.sql.translation.from_clause.relations import Derived, Environment, Relations
 from airflow_provider_polaris.emulator.sql.translation.output_columns import (
     check_equal_names,
     common_field,
@@ -29,7 +30,6 @@ from airflow_provider_polaris.emulator.sql.translation.output_columns import (
 )
 from airflow_provider_polaris.emulator.sql.translation.parsing.outer_select import without_outer_select
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
-from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
+from airflow_provider_polaris.emulator.sql.translation.from_clause.unnest import unnested
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
-from airflow_provider_polaris.emulator.sql.translation.unnest import unnested
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, TableRelation, canonical
 from airflow_provider_polaris.emulator.sql.values.values import quote_name
 
