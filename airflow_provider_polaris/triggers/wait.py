@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_polaris.jobs.errors import PolarisError
+from airflow_provider_polaris.runtime.waits import Condition, Kind
+from airflow_provider_polaris.triggers.polling.pacing import log_from_thread
 from airflow_provider_polaris.triggers.wait_watcher.look import Subject
 from airflow_provider_polaris.triggers.wait_watcher.watcher import SubjectWaiter, wait_watcher_of
 
@@ -40,7 +43,7 @@ class PolarisWaitTrigger(BaseTrigger):
         deadline: float,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
-        self.kind = kind
+        self.kind = cast("Kind", kind)
         self.ids = list(ids)
         self.polaris_conn_id = polaris_conn_id
         self.not_before = not_before
@@ -78,15 +81,11 @@ class PolarisWaitTrigger(BaseTrigger):
         while waiter.left:
             error: PolarisError | None = await waiter.inbox.get()
             if error is not None and type(error).__name__ != failure:
-                self.log.warning("It is unknown whether %s. The wait continues: %s", self._end, error)
+                text = f"It is unknown whether {Condition(self.kind, tuple(self.ids))}. The wait continues: {error}"
+                await log_from_thread(self.log, [(logging.WARNING, text)])
             elif error is None and failure:
-                self.log.info("The service answers again.")
+                await log_from_thread(self.log, [(logging.INFO, "The service answers again.")])
             failure = "" if error is None else type(error).__name__
-
-    @property
-    def _end(self) -> str:
-        names = ", ".join(map(repr, self.ids))
-        return f"query {names} has ended" if self.kind == "queries" else f"table {names} is available"
 
     @staticmethod
     def _seconds_to(instant: float) -> float:

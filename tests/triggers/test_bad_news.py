@@ -17,6 +17,8 @@ from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.polling.pacing import AT_A_TIME
+from airflow_provider_polaris.triggers.wait import PolarisWaitTrigger
+from airflow_provider_polaris.triggers.wait_watcher.watcher import SubjectWaiter
 from tests.triggers.waiters import MINUTE, many, wait_all
 
 COUNT = 4 * AT_A_TIME + 1
@@ -62,7 +64,7 @@ def lines(world: Any, monkeypatch: pytest.MonkeyPatch) -> Lines:
     collected = Lines(world.loop)
     logger = logging.getLogger("test.bad_news")
     monkeypatch.setattr(logger, "handlers", [collected])
-    for trigger in (PolarisJobTrigger, PolarisDataTrigger):
+    for trigger in (PolarisJobTrigger, PolarisDataTrigger, PolarisWaitTrigger):
         monkeypatch.setattr(trigger, "log", property(lambda self: logger))
     return collected
 
@@ -115,6 +117,24 @@ def test_waiters_for_data_that_hear_the_same_bad_news_leave_room_for_others(
     async def scenario() -> None:
         world.polaris.failure = answers(world)["401"]
         triggers = (PolarisDataTrigger("Koalas", poll_interval=10, min_rows=1 + number) for number in range(COUNT))
+        await wait_all(world, [world.run_trigger(each) for each in triggers], 5 * MINUTE)
+
+    world.run(scenario())
+
+    assert len(lines.texts) == COUNT
+    assert lines.on_loop == 0
+    assert max(seen.values()) == AT_A_TIME
+
+
+def test_waiters_for_a_table_that_hear_the_same_bad_news_leave_room_for_others(
+    world: Any, woken: Woken, lines: Lines
+) -> None:
+    """The same for tasks that wait before they submit their jobs."""
+    seen = woken(SubjectWaiter, "take")
+
+    async def scenario() -> None:
+        world.polaris.failure = answers(world)["401"]
+        triggers = (PolarisWaitTrigger("table", ["Koalas"], not_before=0, deadline=2**32) for _ in range(COUNT))
         await wait_all(world, [world.run_trigger(each) for each in triggers], 5 * MINUTE)
 
     world.run(scenario())

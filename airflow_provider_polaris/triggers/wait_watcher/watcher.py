@@ -18,6 +18,7 @@ from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings, create_isolated_task, is_unauthorized
+from airflow_provider_polaris.triggers.polling.pacing import in_batches
 from airflow_provider_polaris.triggers.polling.schedule import PollSchedule, is_due, wait_for_next_poll
 from airflow_provider_polaris.triggers.wait_watcher.look import Subject, look
 
@@ -103,7 +104,7 @@ class WaitWatcher:
             began = loop.time()
             due = [waiter for waiter in self._waiters if is_due(waiter, began, pace)]
             found = await self._look(list(dict.fromkeys(subject for waiter in due for subject in waiter.left)))
-            for waiter in due:
+            async for waiter in in_batches(due):
                 waiter.take({subject: found[subject] for subject in waiter.left}, began)
             errors = [each for each in found.values() if isinstance(each, PolarisError)]
             waits = [each.retry_after or 0.0 for each in errors if isinstance(each, PolarisApiError)]
