@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
-from airflow_provider_polaris.runtime.compat import AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -194,27 +192,20 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Count the rows to read and to replace, and check for conflicting jobs; see the class."""
         from airflow_provider_polaris.operators.guards.options import GuardOptions
-        from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
         from airflow_provider_polaris.operators.sql.guards import StatementGuards
 
-        memory = run.memory
-        memory.guard_options = memory.guard_options or asdict(self._guard_options())
         guards = StatementGuards(
             run.hook,
             spec,
-            memory.source_tables,
-            GuardOptions(**memory.guard_options),
+            run.memory.source_tables,
+            GuardOptions.of_task(self, run.memory),
             limits=run.limits,
             log=self.log,
             poll_interval=run.options.poll_interval,
             reads=run.reads,
-            counting=memory.counting,
+            counting=run.memory.counting,
         )
-        decision = guards.check(own_jobs=earlier_jobs)
-        if decision.action == "skip":
-            raise AirflowSkipException(decision.reason)
-        if decision.action == "succeed":
-            raise NoJobNeeded(decision.reason)
+        guards.check(own_jobs=earlier_jobs).apply()
 
     def describe_guards(self) -> Sequence[str]:
         """Return the checks of the guards, one line each."""
@@ -229,9 +220,4 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
     def _guard_options(self) -> GuardOptions:
         from airflow_provider_polaris.operators.guards.options import GuardOptions
 
-        return GuardOptions.read(
-            on_empty_source=self.on_empty_source,
-            on_shrink=self.on_shrink,
-            on_conflict=self.on_conflict,
-            on_retention=self.on_retention,
-        )
+        return GuardOptions.of_arguments(self)

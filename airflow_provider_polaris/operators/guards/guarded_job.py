@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
+from airflow_provider_polaris.runtime.compat import AirflowSkipException
 
 #: Maximum number of partitions checked against a storage policy. A job can't write more partitions.
 #: Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
@@ -27,6 +29,18 @@ class GuardDecision:
     action: Literal["submit", "skip", "succeed"]
     reason: str
     source_rows: int | None = None
+
+    def apply(self) -> None:
+        """
+        Do nothing if the job is to be submitted.
+
+        :raises AirflowSkipException: The task is skipped.
+        :raises NoJobNeeded: The task succeeds without a job.
+        """
+        if self.action == "skip":
+            raise AirflowSkipException(self.reason)
+        if self.action == "succeed":
+            raise NoJobNeeded(self.reason)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,10 @@ def override_hint(argument: str) -> str:
     return f"run the task with {argument}='submit' ({argument}='{{{{ params.{argument} }}}}' allows it for one run)"
 
 
+#: The line of a dry run in which both counts are turned off.
+COUNTS_NOTHING: Final = "count nothing, because on_empty_source and on_shrink are 'submit'"
+
+
 class JobMessages(ABC):
     """
     Builds the sentences and the errors of the guards for one job.
@@ -189,6 +193,38 @@ class GuardMessages(JobMessages):
         )
 
 
+def describe_target_guards(options: GuardOptions, target: str) -> list[str]:
+    """
+    Return the checks of other jobs and of the storage policy, one line each.
+
+    :param options: Parsed guard arguments.
+    :param target: Table that the job writes.
+    """
+    conflict = {
+        "wait": "wait for other jobs that work on the same partitions",
+        "fail": "fail if another job works on the same partitions",
+    }[options.on_conflict]
+    lines = [f"{conflict} of {target!r} (on_conflict={options.on_conflict!r})"]
+    if options.on_retention == "fail":
+        lines.append(f"fail if the storage policy of {target!r} would drop what is written (on_retention='fail')")
+    return lines
+
+
+def describe_empty_source(options: GuardOptions) -> str:
+    """
+    Return what the task does if the job would find no rows.
+
+    :param options: Parsed guard arguments.
+    """
+    action = {
+        "fail": "fail if there are none",
+        "skip": "be skipped if there are none",
+        "succeed": "succeed without a job if there are none and the target has none either",
+        "submit": "continue if there are none",
+    }[options.on_empty_source]
+    return f"{action} (on_empty_source={options.on_empty_source!r})"
+
+
 def describe_source_guards(
     options: GuardOptions, mode: str, source: str, target: str, condition: str | None = None
 ) -> list[str]:
@@ -204,35 +240,17 @@ def describe_source_guards(
     from airflow_provider_polaris.jobs.errors import PolarisSpecError
     from airflow_provider_polaris.jobs.sql.single_expression import check_expression
 
-    empty = {
-        "fail": "fail if there are none",
-        "skip": "be skipped if there are none",
-        "succeed": "succeed without a job if there are none and the target has none either",
-        "submit": "continue if there are none",
-    }[options.on_empty_source]
-    conflict = {
-        "wait": "wait for other jobs that work on the same partitions",
-        "fail": "fail if another job works on the same partitions",
-    }[options.on_conflict]
-    lines = [
-        f"wait until {source!r} is available, 10 minutes at most",
-        f"{conflict} of {target!r} (on_conflict={options.on_conflict!r})",
-    ]
-    if options.on_retention == "fail":
-        lines.append(f"fail if the storage policy of {target!r} would drop what is written (on_retention='fail')")
+    lines = [f"wait until {source!r} is available, 10 minutes at most", *describe_target_guards(options, target)]
     if mode != "replace":
         return [*lines, "count nothing, because the job appends"]
     if not options.counts:
-        return [*lines, "count nothing, because on_empty_source and on_shrink are 'submit'"]
+        return [*lines, COUNTS_NOTHING]
     try:
         if condition is not None:
             check_expression(condition, "filter_expression")
     except PolarisSpecError as error:
         return [f"fail, because {error}"]
-    lines.append(
-        f"count the rows of {source!r} for the job, by a query, and {empty} "
-        f"(on_empty_source={options.on_empty_source!r})"
-    )
+    lines.append(f"count the rows of {source!r} for the job, by a query, and {describe_empty_source(options)}")
     if options.on_shrink == "fail":
         lines.append(
             f"count the rows of {target!r} that would be replaced, by a query, and fail if there are any that "

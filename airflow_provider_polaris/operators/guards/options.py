@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.runtime.arguments import as_text
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.operators.submission.try_memory import TryMemory
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,26 @@ class GuardOptions:
             on_conflict=_word(on_conflict, "on_conflict", "wait", "fail"),
             on_retention=_word(on_retention, "on_retention", "fail", "submit"),
         )
+
+    @classmethod
+    def of_task(cls, task: Any, memory: TryMemory) -> GuardOptions:
+        """
+        Return the guard arguments of a task, as they were when its try began.
+
+        :param task: The operator, with rendered arguments of these names.
+        :param memory: What the try keeps over its deferrals. Changed here: Airflow renders the templates again.
+        """
+        memory.guard_options = memory.guard_options or asdict(cls.of_arguments(task))
+        return cls(**memory.guard_options)
+
+    @classmethod
+    def of_arguments(cls, task: Any) -> GuardOptions:
+        """
+        Parse the arguments of a task; see :meth:`read`.
+
+        :param task: The operator, with rendered arguments of these names.
+        """
+        return cls.read(**{each.name: getattr(task, each.name) for each in fields(cls)})
 
     @property
     def counts(self) -> bool:

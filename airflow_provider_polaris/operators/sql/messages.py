@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
-from airflow_provider_polaris.operators.guards.messages import JobMessages, format_intervals, override_hint
+from airflow_provider_polaris.operators.guards.messages import (
+    COUNTS_NOTHING,
+    JobMessages,
+    describe_empty_source,
+    describe_target_guards,
+    format_intervals,
+    override_hint,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage
@@ -106,27 +113,13 @@ def describe_statement_guards(
     :param statement: What the statement says.
     :param sources: The tables that it reads.
     """
-    conflict = {
-        "wait": "wait for other jobs that work on the same partitions",
-        "fail": "fail if another job works on the same partitions",
-    }[options.on_conflict]
     lines = [f"wait until {', '.join(map(repr, sources))} can be read, 10 minutes at most"] if sources else []
-    lines.append(f"{conflict} of {statement.target!r} (on_conflict={options.on_conflict!r})")
-    if options.on_retention == "fail":
-        lines.append(
-            f"fail if the storage policy of {statement.target!r} would drop what is written (on_retention='fail')"
-        )
+    lines += describe_target_guards(options, statement.target)
     if not statement.replaces:
         return [*lines, "count nothing, because the statement is an INSERT"]
     if not options.counts:
-        return [*lines, "count nothing, because on_empty_source and on_shrink are 'submit'"]
-    empty = {
-        "fail": "fail if there are none",
-        "skip": "be skipped if there are none",
-        "succeed": "succeed without a job if there are none and the target has none either",
-        "submit": "continue if there are none",
-    }[options.on_empty_source]
-    lines.append(f"count the rows of the SELECT, by a query, and {empty} (on_empty_source={options.on_empty_source!r})")
+        return [*lines, COUNTS_NOTHING]
+    lines.append(f"count the rows of the SELECT, by a query, and {describe_empty_source(options)}")
     if options.on_shrink == "fail":
         lines.append(
             f"count the rows of {statement.target!r} that are replaced, by a query, and fail if the SELECT doesn't "

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.aggregates import FUNCTIONS as AGGREGATES
+from airflow_provider_polaris.emulator.sql.functions.optimizer.ranges import conjuncts
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, parse_one
 from airflow_provider_polaris.emulator.sql.translation.query import Queries, bind
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN
@@ -173,7 +173,7 @@ def _check_join(join: exp.Expression, algorithm: str) -> None:
     condition = join.args.get("on")
     if condition is None:
         return
-    for term in _terms(condition):
+    for term in conjuncts(condition):
         if not isinstance(term, exp.EQ):
             raise SqlInvalid(
                 f"SQL requires a join with '{type(term).__name__.upper()}' condition that is not supported."
@@ -184,15 +184,6 @@ def _check_join(join: exp.Expression, algorithm: str) -> None:
         is_apart = "" in left | right or ((joined in left) != (joined in right) and not left & right)
         if not left or not right or not is_apart:
             raise SqlInvalid("SQL is resulting in a join that has unsupported operand types.")
-
-
-def _terms(condition: Any) -> Iterator[Any]:
-    node = condition.unnest()
-    if isinstance(node, exp.And):
-        yield from _terms(node.left)
-        yield from _terms(node.right)
-    else:
-        yield node
 
 
 def _aggregates(node: exp.Expression) -> Iterator[str]:

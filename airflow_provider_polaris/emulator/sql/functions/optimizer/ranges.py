@@ -23,7 +23,7 @@ def may_be_empty(where: exp.Expression) -> bool:
         AND __time < b``.
     """
     by_column: dict[str, list[exp.Expression]] = defaultdict(list)
-    for part in _parts(where):
+    for part in conjuncts(where):
         if is_decided(part):
             return True
         for name in [column.name for column in part.find_all(exp.Column)]:
@@ -31,11 +31,12 @@ def may_be_empty(where: exp.Expression) -> bool:
     return not all((len(parts) == 1 and not _has_between(parts[0])) or _is_range(parts) for parts in by_column.values())
 
 
-def _parts(where: exp.Expression) -> Iterator[exp.Expression]:
-    node: Any = where.unnest()
+def conjuncts(condition: Any) -> Iterator[Any]:
+    """Yield the conditions that AND combines, without brackets around them."""
+    node: Any = condition.unnest()
     if isinstance(node, exp.And):
-        yield from _parts(node.this)
-        yield from _parts(node.expression)
+        yield from conjuncts(node.left)
+        yield from conjuncts(node.right)
     else:
         yield node
 
