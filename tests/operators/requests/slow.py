@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,30 @@ from tests.operators.guards.conftest import DAY, World
 
 #: Duration of a job or a query of :class:`SlowWorld` in seconds.
 SECONDS = 20
+
+
+def rollup_of_day(world: World, arguments: Mapping[str, Any]) -> PolarisTableToTableOperator:
+    """
+    Return a deferrable rollup of one day.
+
+    :param world: Source and target.
+    :param arguments: More arguments of the operator.
+    """
+    return PolarisTableToTableOperator(
+        **{
+            "task_id": "job",
+            "retries": 1,
+            "source_table": world.source,
+            "target_table": world.target,
+            "interval": DAY,
+            "dimensions": ["city"],
+            "measures": {"last": 'MAX("__time")'},
+            "rollup_granularity": "hour",
+            "create_table_if_not_exists": True,
+            "deferrable": True,
+            **arguments,
+        }
+    )
 
 
 class SlowWorld(World):
@@ -61,21 +86,7 @@ class SlowTask:
 
     def new_operator(self) -> PolarisTableToTableOperator:
         """Return the task as a new worker process has it."""
-        self.operator = PolarisTableToTableOperator(
-            **{
-                "task_id": "job",
-                "retries": 1,
-                "source_table": self.world.source,
-                "target_table": self.world.target,
-                "interval": DAY,
-                "dimensions": ["city"],
-                "measures": {"last": 'MAX("__time")'},
-                "rollup_granularity": "hour",
-                "create_table_if_not_exists": True,
-                "deferrable": True,
-                **self.arguments,
-            }
-        )
+        self.operator = rollup_of_day(self.world, self.arguments)
         return self.operator
 
     def begin(self) -> Any:

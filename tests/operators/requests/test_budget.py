@@ -13,6 +13,7 @@ from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.operators.conftest import FakeTI, MemoryStore, through_airflow
 from tests.operators.guards.conftest import DAY, FakeClock, World, clock, instant, world  # noqa: F401  # the fixtures
 from tests.operators.requests.conftest import Recorder
+from tests.operators.requests.slow import rollup_of_day
 
 LIST = "GET jobs"
 START = "POST query/sql/statements"
@@ -57,21 +58,7 @@ class Task:
         self.arguments = arguments
 
     def operator(self) -> PolarisTableToTableOperator:
-        return PolarisTableToTableOperator(
-            **{
-                "task_id": "job",
-                "retries": 1,
-                "source_table": self.world.source,
-                "target_table": self.world.target,
-                "interval": DAY,
-                "dimensions": ["city"],
-                "measures": {"last": 'MAX("__time")'},
-                "rollup_granularity": "hour",
-                "create_table_if_not_exists": True,
-                "deferrable": True,
-                **self.arguments,
-            }
-        )
+        return rollup_of_day(self.world, self.arguments)
 
     def run(self) -> str:
         """Run the task; its trigger fires when the job has ended."""
