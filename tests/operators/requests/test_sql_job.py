@@ -16,6 +16,8 @@ from tests.operators.requests.slow import SlowTask, SlowWorld, waits
 from tests.operators.requests.test_budget import END, LIST, LOOK, POST, START
 from tests.operators.requests.test_slots import lines, world  # noqa: F401  # the fixtures
 
+#: How a resumed task searches its job by the marker, if there is no task state store.
+SEARCH: list[list[str]] = [] if AIRFLOW_VERSION >= (3, 3) else [[LIST]]
 DAY_1 = "\"__time\" >= TIMESTAMP '2024-06-01 00:00:00' AND \"__time\" < TIMESTAMP '2024-06-02 00:00:00'"
 
 
@@ -49,7 +51,7 @@ def test_counts_are_waited_for_in_the_triggerer(world: SlowWorld, recorder: Reco
     task.arguments = {"sql": "no statement", "on_shrink": "submit", "source_tables": ["none"]}
     assert task.finish(state)
     tables = [f"GET tables/{world.target}", f"GET tables/{world.source}"]
-    assert recorder.rounds == [sorted([LIST, *tables]), [START] * 2, [LOOK] * 2, [LOOK] * 2, [POST], END]
+    assert recorder.rounds == [sorted([LIST, *tables]), [START] * 2, [LOOK] * 2, *SEARCH, [LOOK] * 2, [POST], END]
     assert sum(task.phases) <= 3
     assert [job.spec["query"] for job in own_jobs(world)] == [planned]
 
@@ -63,7 +65,7 @@ def test_conflict_is_waited_for_in_the_triggerer(world: SlowWorld, recorder: Rec
     recorder.rounds.clear()
     assert task.finish(state)
     tables = sorted([f"GET tables/{world.target}", f"GET tables/{world.source}"])
-    assert recorder.rounds[:3] == [sorted([LIST, *tables]), tables, [START] * 2]
+    assert recorder.rounds[: len(SEARCH) + 3] == [*SEARCH, sorted([LIST, *tables]), tables, [START] * 2]
 
 
 def test_source_that_is_loaded_is_waited_for_in_the_triggerer(world: SlowWorld, lines: Any) -> None:  # noqa: F811
