@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.runtime.clock import Clock
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.dag_store import store
 
@@ -59,11 +61,24 @@ def polaris(connect, tmp_path, emulator_server):
             yield client
 
 
-def run(dag, day):
-    """Run a DAG for a day in this process and return its run."""
-    with warnings.catch_warnings():
+def run(dag, day, *, conf=None, longest_sleep=0.02):
+    """
+    Run a DAG in this process and return its run.
+
+    :param dag: The DAG.
+    :param day: Its logical date.
+    :param conf: Configuration of the run.
+    :param longest_sleep: Seconds that a task sleeps at most before its next request. By default it hardly does, because
+        the emulator's jobs end after some polls, not after some time.
+    """
+
+    def sleep(_, seconds, stop):
+        time.sleep(min(seconds, longest_sleep))
+
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Clock, "sleep", sleep)
         warnings.simplefilter("ignore")  # Airflow's own, from inside a run
         if AIRFLOW_VERSION < (3, 0):
-            return dag.test(execution_date=day)
+            return dag.test(execution_date=day, run_conf=conf)
         store(dag)
-        return dag.test(logical_date=day)
+        return dag.test(logical_date=day, run_conf=conf)

@@ -24,6 +24,7 @@ from airflow_provider_polaris.operators.base import PolarisBaseOperator
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
 from airflow_provider_polaris.operators.submission.post import JobPost
 from airflow_provider_polaris.triggers.wait import PolarisWaitTrigger
+from tests.jumping_loop import run_without_sleeping
 from tests.operators.conftest import FakeTI, through_airflow
 from tests.operators.submission.conftest import CONNECTION, Death, FakeClock, MemoryStore
 from tests.operators.submission.koalas import koalas_emulator
@@ -252,8 +253,8 @@ class Airflow:
             return deferred.method_name, through_airflow({**deferred.kwargs, "event": {"status": "due"}})
         with self.table.passing():
             if dies:
-                asyncio.run(self._abandoned(arguments))
-            event = asyncio.run(self._event(arguments))
+                run_without_sleeping(self._abandoned(arguments))
+            event = run_without_sleeping(self._event(arguments))
         return deferred.method_name, through_airflow({**deferred.kwargs, "event": event})
 
     def resume(self, method: str, arguments: dict[str, Any]) -> str:
@@ -289,7 +290,7 @@ class Airflow:
         async def run() -> list[Any]:
             return [event.payload async for event in self._new_trigger(arguments).run()]
 
-        (event,) = await asyncio.wait_for(run(), 120)
+        (event,) = await run()
         return event
 
     async def _abandoned(self, arguments: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, BaseSensorOperator
+from tests.jumping_loop import run_without_sleeping
 
 JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
@@ -176,7 +176,7 @@ class Triggerer:
         answers = self._jobs.server.answers
         self._jobs.server.answers = _Ticking(answers, lambda: self._clock.sleep(self.step, lambda: False))
         try:
-            event = asyncio.run(asyncio.wait_for(_only_event(trigger), 120))
+            event = run_without_sleeping(_only_event(trigger))
         finally:
             self._jobs.server.answers = answers
         return deferred.method_name, through_airflow({**deferred.kwargs, "event": event})

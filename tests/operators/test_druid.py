@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -24,6 +23,7 @@ from airflow_provider_polaris.operators.polaris import (
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException
 from airflow_provider_polaris.sensors.polaris import PolarisDataSensor, PolarisJobSensor
 from tests.druid_service import DruidService
+from tests.jumping_loop import run_without_sleeping
 from tests.operators.conftest import through_airflow
 
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
@@ -118,7 +118,7 @@ def test_rollup_that_is_deferred_is_resumed_with_the_same_results(druid, context
     async def fire() -> Any:
         return [event.payload async for event in trigger.run()]
 
-    (event,) = asyncio.run(asyncio.wait_for(fire(), 120))
+    (event,) = run_without_sleeping(fire())
 
     assert (event["status"], event["state"]) == ("ended", "completed")
     arguments = through_airflow({**deferred.kwargs, "event": event})

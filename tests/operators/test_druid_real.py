@@ -21,7 +21,7 @@ import pytest
 
 from airflow_provider_polaris.client import DruidClient, DruidSettings
 from airflow_provider_polaris.emulator.data_loading.sample_data import events
-from tests.dag_runs import run
+from tests import dag_runs
 
 pytestmark = [pytest.mark.druid, pytest.mark.dag]
 
@@ -79,6 +79,11 @@ SQL = f'SELECT "__time", "city", "sessions", "longest", "__count" FROM "{TARGET}
 
 def rows(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (row["__time"], row["city"]))
+
+
+def run(dag: Any, day: datetime) -> Any:
+    """Run a DAG whose tasks sleep as in production: the jobs of a real Druid take time."""
+    return dag_runs.run(dag, day, longest_sleep=60)
 
 
 def states(dag_run: Any) -> dict[str, str]:

@@ -21,6 +21,7 @@ from airflow_provider_polaris.triggers.data_watcher import watcher as data_watch
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
 from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.polling.connection import read_settings
+from tests.jumping_loop import run_without_sleeping
 from tests.operators.conftest import through_airflow
 from tests.operators.deferral import defer
 from tests.operators.guards.conftest import World
@@ -49,7 +50,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(scenario, 300))
+    return run_without_sleeping(scenario)
 
 
 def met(newest: str | None, rows: int | None, world: World) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -11,8 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
-from tests.dag_store import store
+from tests.dag_runs import run as run_dag
 
 RUN_DATE = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
@@ -63,12 +61,7 @@ def _control(base_url: str, path: str, body: Any) -> None:
 
 def run(dag: Any, **conf: Any) -> Any:
     """Run a DAG in this process and return its run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Airflow's own, from inside a run
-        if AIRFLOW_VERSION < (3, 0):
-            return dag.test(execution_date=RUN_DATE, run_conf=conf)
-        store(dag)
-        return dag.test(logical_date=RUN_DATE, run_conf=conf)
+    return run_dag(dag, RUN_DATE, conf=conf)
 
 
 def states(dag_run: Any) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_polaris.triggers.polaris import PolarisTableUpdatedTrigger
+from tests.jumping_loop import run_without_sleeping
 from tests.operators.guards.conftest import World, clock, instant, world  # noqa: F401  # the fixtures
 
 
@@ -44,7 +45,7 @@ def test_jobs_of_another_tool_fire_with_their_rows_and_intervals(world: World) -
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(asyncio.wait_for(scenario(), 300))
+    run_without_sleeping(scenario())
 
     assert [(event["table"], event["count"]) for event in heard] == [(world.source, 1)] * 3
     jobs = [job for event in heard for job in event["jobs"]]
