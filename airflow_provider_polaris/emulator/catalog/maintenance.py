@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.engine import (
     Store,
     TableDef,
     Tables,
+    TableStats,
     expire,
     precached,
     purge,
@@ -92,9 +93,12 @@ class TableMaintenance:
         self._controls[name] = {"table": name, **self.control(name), **changes}
         self._store.put_document(_KIND, name, self._controls[name])
 
-    def precached_bytes(self, table: TableDef) -> int:
-        """Return the size of the published data that synchronous queries read."""
-        return self._tables.stats(table.name, self._precached(table)).total_bytes
+    def precached_bytes(self, table: TableDef, published: TableStats) -> int:
+        """Return the size of those published data of a table that synchronous queries read."""
+        seen = self._precached(table)
+        if seen == precached(None, None):  # all of it, which is the usual case and needs no query
+            return published.total_bytes
+        return self._tables.stats(table.name, seen).total_bytes
 
     def availability(self, table: TableDef) -> str:
         """

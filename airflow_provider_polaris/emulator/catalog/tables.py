@@ -252,7 +252,7 @@ class Catalog:
             "segmentCount": stats.segment_count,
             "totalRows": stats.total_rows,
             "totalDataSizeBytes": stats.total_bytes,
-            "precachedDataSizeBytes": self._maintenance.precached_bytes(table),
+            "precachedDataSizeBytes": self._maintenance.precached_bytes(table, stats),
         }
         optional = ("description", "storagePolicy")
         return {**row, **{key: attributes[key] for key in optional if attributes.get(key)}}
