@@ -63,7 +63,7 @@ class CheckingOperator(PolarisBaseOperator):
         if wait is None:
             job_id = self._pushed_facts(context).get("id")
             return self.execute_complete(
-                context, {"status": "ended", "job_id": job_id, "state": "completed", "message": ""}
+                context, {"status": "ended", "job_id": job_id, "state": "completed", "message": "the checks continue"}
             )
         waits = WaitMemory.restore(wait.get("waits"))
         return self._attempt(context, lambda: self._resume_check(wait, context), lambda run: self._check(run, waits))

@@ -146,7 +146,7 @@ def failed(state: JobState, unmet: list[CheckedValue], total: int, where: str, u
     what_now = _RESTORE if state.is_replace else _APPENDED
     return PolarisJobFailedError(
         with_link(
-            f"job {state.job_id!r} completed, but {len(unmet)} of {total} checks of table {state.target_table!r} are "
+            f"Job {state.job_id!r} completed, but {len(unmet)} of {total} checks of table {state.target_table!r} are "
             f"not met in {where}: {shown}. The rows of the job are in the table, and no asset event was emitted. "
             f"{what_now} If the rows are right, correct the check and mark the task as success; a cleared task submits "
             "the job again.",
