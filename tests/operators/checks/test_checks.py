@@ -167,3 +167,20 @@ def test_rendered_text_of_json_is_read(emulator, context):
     """As a template of a param returns it without native rendering."""
     assert rollup('{"rows": "COUNT(*) = 2"}').execute(context)
     assert rollup("None")._conditions == {}
+
+
+def test_openlineage_reports_each_check(emulator, context):
+    """Also those that are not met: Airflow's provider asks after a failure, too."""
+    pytest.importorskip("airflow.providers.openlineage")
+    operator = rollup({"rows": "COUNT(*) > 0", "low": 'MIN("length") >= 0'})
+    refusal(operator, context)
+    (output,) = operator.get_openlineage_facets_on_complete(None).outputs
+    facet = output.facets["dataQualityAssertions"]
+    assert [(each.assertion, each.success) for each in facet.assertions] == [("rows", True), ("low", False)]
+
+
+def test_dry_run_lists_the_checks(emulator, context, task_log):
+    """After the guards."""
+    rollup({"rows": "COUNT(*) > 0"}).dry_run(context)
+    lines = [line for line in task_log() if "written rows" in line]
+    assert lines == ["INFO After the job, the task would check the written rows:\n- rows: COUNT(*) > 0\n"]

@@ -24,11 +24,12 @@ def own_jobs(world: SlowWorld) -> list[Any]:  # noqa: F811
     return [job for job in world.jobs if "airflow" in (job.spec.get("context") or {})]
 
 
-def at_check(world: SlowWorld, checks: Any, **arguments: Any) -> tuple[SlowTask, Any]:  # noqa: F811
+def at_check(world: SlowWorld, checks: Any) -> tuple[SlowTask, Any]:  # noqa: F811
     """Return a task that waits for the query of its checks."""
-    task = SlowTask(world, checks=checks, on_empty_source="submit", on_shrink="submit", **arguments)
+    task = SlowTask(world, checks=checks, on_empty_source="submit", on_shrink="submit")
     state = task.begin()
     assert waits(state)[0] == "job"
+    task.arguments["checks"] = {"late": "COUNT(*) > 1000"}  # Airflow renders the templates again
     world.pass_time()
     state = task.resume(state)
     assert waits(state)[0] == "queries"
@@ -39,7 +40,6 @@ def at_check(world: SlowWorld, checks: Any, **arguments: Any) -> tuple[SlowTask,
 def test_query_is_waited_for_in_the_triggerer(world: SlowWorld, recorder: Recorder) -> None:  # noqa: F811
     """The conditions stay those of the begin of the try, and the query is started once."""
     task, state = at_check(world, MET)
-    task.arguments["checks"] = UNMET  # Airflow renders the templates again
     recorder.rounds.clear()
     assert task.finish(state) == own_jobs(world)[0].id
     assert recorder.rounds == [["GET jobs/ID"], [f"GET tables/{world.target}"], [LOOK]]
