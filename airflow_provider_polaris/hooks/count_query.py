@@ -79,6 +79,8 @@ class CountQuery:
     failure: BaseException | None = None
     #: Why the service has no asynchronous SQL; None if it may have.
     refusal: PolarisApiError | None = None
+    #: Whether it failed because queries can't read the table or a column yet.
+    is_early: bool = False
     _view_refusal: PolarisApiError | None = None
     _lost: int = 0
 

@@ -161,6 +161,7 @@ class RowCounter:
         if table.is_empty:
             raise found.error
         if found.fault.is_transient(table):
+            query.is_early = True
             raise PolarisGuardUnansweredError(
                 "The service couldn't count rows: queries can't read the table or a column yet; the service reports "
                 f"{found.fault.reason!r}.{self._purpose.aftermath} A retry counts again."

@@ -167,6 +167,10 @@ class PolarisBaseOperator(ResumingOperator):
         """Return the checks of :meth:`guard_job` for a dry run, one line each."""
         return ()
 
+    def describe_checks(self) -> Sequence[str]:
+        """Return the conditions of :meth:`check_result` for a dry run, one line each."""
+        return ()
+
     def dry_run(self, context: Context | None = None) -> None:
         """
         Log the request that the task would make, the equivalent SQL, and a description of its tables.
@@ -223,11 +227,7 @@ class PolarisBaseOperator(ResumingOperator):
         return task_lineage(self._run, self.log)
 
     def on_kill(self) -> None:
-        """
-        Cancel the job when the task is killed or reaches ``execution_timeout``.
-
-        Interrupts the task's code. Takes at most 4 s, never raises, and makes no call to Airflow.
-        """
+        """Cancel the job of a killed task within 4 s. Interrupts the task's code, never raises, calls no Airflow."""
         if self._kill is not None:
             self._kill.kill(self.log)
 

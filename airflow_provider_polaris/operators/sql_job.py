@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_polaris.operators.base import PolarisBaseOperator
+from airflow_provider_polaris.operators.checks.checking_operator import CheckingOperator
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.compat import Context
 
 
-class PolarisSqlJobOperator(PolarisBaseOperator):
+class PolarisSqlJobOperator(CheckingOperator):
     """
     Run one ``INSERT INTO`` or ``REPLACE INTO`` statement as a job: joins, subqueries, ``WITH``, external files.
 
@@ -90,6 +90,12 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
         (templated)
     :param on_retention: What to do if the target's storage policy would drop what the job writes: ``fail`` or
         ``submit``. (templated)
+    :param checks: Conditions that the written rows must meet, in Druid SQL by name: ``{"rows": "COUNT(*) > 0", "low":
+        'MIN("bytes") >= 0'}``. A condition with an aggregate function is evaluated over all rows, another one for each
+        row. One query evaluates all of them after the job has completed, over exactly the interval that it wrote;
+        over the whole table if it replaces everything, or appends rows to an unknown interval. If one is false or
+        NULL, the task fails without a retry, no asset event is emitted, and the message says how to restore the
+        previous rows. (templated)
     :param polaris_conn_id: Id of the Airflow connection. (templated)
     :param wait_for_completion: Wait for the job's end and check its result. False ends the task once the job is
         submitted. (templated)
@@ -122,10 +128,11 @@ class PolarisSqlJobOperator(PolarisBaseOperator):
         "on_shrink",
         "on_conflict",
         "on_retention",
-        *PolarisBaseOperator.template_fields,
+        *CheckingOperator.template_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {
+        **CheckingOperator.template_fields_renderers,
         "sql": "sql",
         "parameters": "json",
         "source_tables": "json",

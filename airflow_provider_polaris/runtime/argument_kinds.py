@@ -142,7 +142,16 @@ _ARGUMENTS: Final[dict[str, ArgumentKind]] = {
         TEXT,
     ),
     **dict.fromkeys(
-        ("clustering_columns", "dimensions", "intervals", "measures", "source_tables", "target_intervals", "versions"),
+        (
+            "checks",
+            "clustering_columns",
+            "dimensions",
+            "intervals",
+            "measures",
+            "source_tables",
+            "target_intervals",
+            "versions",
+        ),
         _TEXTS,
     ),
     **dict.fromkeys(("context", "plan", "proof"), _ANYTHING),

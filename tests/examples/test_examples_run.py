@@ -115,6 +115,16 @@ def test_sql_job_of_a_file_runs_twice_with_the_same_rows(airflow_db, polaris) ->
         ]
 
 
+def test_checked_statement_and_its_age_out_run(airflow_db, polaris) -> None:
+    """The second run moves the first day to the archive, after all checks."""
+    succeed("koalas_checked", "2024-06-02", "2024-06-03")
+    assert rows(polaris, "Koalas Shares Archive", "__time", "city", "sessions") == [
+        ("2024-06-01T00:00:00.000Z", "Oslo", 2),
+        ("2024-06-01T00:00:00.000Z", "Perth", 1),
+    ]
+    assert {time[:10] for (time,) in rows(polaris, "Koalas Shares", "__time")} == {"2024-06-02"}
+
+
 def test_rollup_and_then_its_age_in_place_run(airflow_db, polaris) -> None:
     """Hours of two days, then days."""
     succeed("koalas_rollup", "2024-06-02", "2024-06-03")

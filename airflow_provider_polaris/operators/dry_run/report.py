@@ -39,6 +39,9 @@ class PlannedTask(Protocol):
     def describe_guards(self) -> Sequence[str]:
         """Return the checks of the guards, one line each."""
 
+    def describe_checks(self) -> Sequence[str]:
+        """Return the conditions that the written rows must meet, one line each."""
+
 
 def is_dry_run_wanted() -> bool:
     """
@@ -89,6 +92,10 @@ def dry_run(operator: PlannedTask, context: Context) -> None:
         hook.close()
     if guards := operator.describe_guards():
         log.info("%s", _block("Right before the request the task would:", (f"- {guard}" for guard in guards)))
+    if checks := operator.describe_checks():
+        log.info(
+            "%s", _block("After the job, the task would check the written rows:", (f"- {each}" for each in checks))
+        )
     log.info("End of the dry run of task %r. %s", operator.task_id, summary)
 
 

@@ -74,22 +74,34 @@ def submission_deferral(run: JobRun, wait: WaitElsewhere) -> dict[str, Any]:
     :param run: The job run of this try.
     :param wait: The wait.
     """
-    memory, now = run.memory, run.clock.now()
-    memory.waits.deferrals += 1
+    run.memory.waits.deferrals += 1
     saved = DeferredSubmission(
         polaris_conn_id=run.hook.polaris_conn_id,
         options=asdict(run.options),
         deadline=None if run.deadline is None else run.deadline.timestamp(),
-        memory=memory.to_json(),
+        memory=run.memory.to_json(),
     )
+    return wait_deferral(run, wait, "continue_submission", asdict(saved))
+
+
+def wait_deferral(run: JobRun, wait: WaitElsewhere, method_name: str, saved: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the arguments for ``defer`` of any wait but that for the task's job, and log what is waited for.
+
+    :param run: The job run of this try.
+    :param wait: The wait.
+    :param method_name: The method that continues the task.
+    :param saved: The state that it gets, in plain JSON.
+    """
+    now = run.clock.now()
     if wait.until.kind == "time":
         run.log.info("The task waits in the triggerer for %.0f s.", (wait.at - now).total_seconds())
     else:
         run.log.info("The task waits in the triggerer until %s.", wait.until)
     return {
         "trigger": _trigger(run, wait),
-        "method_name": "continue_submission",
-        "kwargs": {"wait": asdict(saved)},
+        "method_name": method_name,
+        "kwargs": {"wait": saved},
         "timeout": airflow_timeout(wait.at, now),
     }
 

@@ -128,11 +128,12 @@ class ResumingOperator(RendersTexts):
         options = restore_state(JobOptions, deferred.options)
         run = self._new_run(deferred.polaris_conn_id, options, None, context)
         run.resume(deferred)
+        run.waits_elsewhere = options.deferrable
         self.job_id = run.job_id
         return run
 
     def _begin_here(self, context: Context) -> JobRun:
-        """Return a new job run whose waits before the submission stay in this worker."""
+        """Return a new job run whose waits stay in this worker."""
         run = self._begin(context)
         run.waits_elsewhere = False
         return run
@@ -186,7 +187,7 @@ class ResumingOperator(RendersTexts):
         """Resume a job of which only the id is known. Before the deferral, templates may have had other values."""
         from airflow_provider_polaris.runtime.deadline import try_start
 
-        run = self._begin(context)
+        run = self._begin_here(context)
         self.job_id = run.job_id = job_id
         run.submitted = try_start(context["ti"], run.submitted)
         facts = self._pushed_facts(context)

@@ -76,7 +76,7 @@ class JobRun:
     :param facts: The facts that were pushed to XCom last.
     :param reads: What the plan of the job has read for its guards; None before the plan.
     :param memory: What the try keeps over deferrals before its job is submitted.
-    :param waits_elsewhere: Whether a long wait before the job is submitted raises ``WaitElsewhere``.
+    :param waits_elsewhere: Whether a long wait for anything but the job raises ``WaitElsewhere``.
     """
 
     hook: PolarisHook

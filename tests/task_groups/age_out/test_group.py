@@ -58,6 +58,7 @@ def test_group_gives_each_task_the_arguments_that_it_takes() -> None:
         pending_warning_after=9,
         partitioned_by="day",
         on_shrink="submit",
+        checks={"rows": "COUNT(*) > 0"},
         tooltip="away with it",
         default_args={"retries": 5},
     )
@@ -66,7 +67,13 @@ def test_group_gives_each_task_the_arguments_that_it_takes() -> None:
         if task in (made.copy, made.delete):
             assert (task.deferrable, task.durable, task.pending_warning_after) == (True, False, 9)
     assert (made.copy.partitioned_by, made.copy.on_shrink) == ("day", "submit")
-    assert made.plan.copy_arguments == {"partitioned_by": "day", "on_shrink": "submit", "dimensions": ["city"]}
+    assert made.copy.checks == {"rows": "COUNT(*) > 0"}
+    assert made.plan.copy_arguments == {
+        "partitioned_by": "day",
+        "on_shrink": "submit",
+        "checks": {"rows": "COUNT(*) > 0"},
+        "dimensions": ["city"],
+    }
     assert made.tooltip == "away with it"
 
 
