@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.job_run.run import JobRun
 
 _RESTORE: Final = (
-    "The replaced rows, if there were any, are unused segments now; Polaris keeps them for up to 30 days. To restore "
-    "them, delete the new rows with PolarisDeleteDataOperator and restore the older version with "
-    "PolarisRestoreDataOperator: the example restore_interval does both."
+    "The replaced rows, if there were any, are unused segments now. Polaris keeps them for up to 30 days, Druid until "
+    "its clean-up. To restore them, delete the new rows with PolarisDeleteDataOperator and restore the older version "
+    "with PolarisRestoreDataOperator: the example restore_interval does both."
 )
 _APPENDED: Final = (
     "The job has added its rows and replaced none, so there is no older version to restore. Deleting the interval also "

@@ -24,9 +24,9 @@ SESSIONS = [
 ]
 PARIS = 'SUM("length") FILTER (WHERE "city" = \'Paris\') > 0'
 RESTORE = (
-    "The replaced rows, if there were any, are unused segments now; Polaris keeps them for up to 30 days. To restore "
-    "them, delete the new rows with PolarisDeleteDataOperator and restore the older version with "
-    "PolarisRestoreDataOperator: the example restore_interval does both."
+    "The replaced rows, if there were any, are unused segments now. Polaris keeps them for up to 30 days, Druid until "
+    "its clean-up. To restore them, delete the new rows with PolarisDeleteDataOperator and restore the older version "
+    "with PolarisRestoreDataOperator: the example restore_interval does both."
 )
 
 
