@@ -92,6 +92,7 @@ def test_checks_that_are_not_met_fail_the_task_without_a_retry(emulator, context
         f"{RESTORE} If the rows are right, correct the check and mark the task as success; a cleared task "
         f"submits the job again. See {operator._run.url}"
     )
+    context["ti"].try_number += 1
     with pytest.raises(AirflowFailException) as error:
         operator.execute(context)  # a retry in spite of that
     assert isinstance(error.value.__cause__, PolarisJobFailedError)

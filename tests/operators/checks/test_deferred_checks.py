@@ -59,6 +59,7 @@ def test_without_an_event_the_worker_checks_itself(world: SlowWorld, error: str)
     """Airflow has dropped the saved state. The job is found by the XCom, and is not submitted again."""
     task, _ = at_check(world, MET)
     world.clock.then = lambda count: world.running.emulator.jobs.advance_due_jobs()
+    task.arguments["checks"] = MET  # the conditions are rendered again
     assert task.fail_trigger(error) == own_jobs(world)[0].id
     assert len(own_jobs(world)) == 1
 
@@ -66,6 +67,7 @@ def test_without_an_event_the_worker_checks_itself(world: SlowWorld, error: str)
 def test_dag_test_without_the_saved_state_checks_in_the_worker(world: SlowWorld) -> None:  # noqa: F811
     """``airflow dags test`` passes only the event."""
     task, _ = at_check(world, MET)
+    task.arguments["checks"] = MET  # the conditions are rendered again
     operator = task.new_operator()
     assert operator.continue_check(task.context, {"status": "due"}) == own_jobs(world)[0].id
 
