@@ -10,7 +10,6 @@ from airflow_provider_polaris.hooks.task_reads import TaskReads
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.operators.constant_columns import warn_of_constants
 from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_task_test, show_problems, show_request
-from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
 from airflow_provider_polaris.operators.job_run.deferred_submission import (
     CLIENT_RETRIES,
     SERVICE,
@@ -102,6 +101,8 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
             show_problems(spec, run.hook.polaris_conn_id, task.log)
         raise
     except NoJobNeeded as reason:
+        from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
+
         task.log.info("%s", reason)
         emit_asset_event(cast("BaseOperator", task), context, TableChange.without_job(spec), run.hook.settings)
         return None
