@@ -78,8 +78,9 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
     """
     run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
     identity = TaskIdentity.from_context(context, task.retries)
-    # A later try usually resumes a job, which needs no list.
-    run.reads = TaskReads(run.hook, run.clock, lists_jobs=identity.first_try_ever, check_alive=run.limits.check_alive)
+    # A retry usually resumes a job, which needs no list.
+    lists_jobs = identity.first_try_ever or identity.starts_epoch
+    run.reads = TaskReads(run.hook, run.clock, lists_jobs=lists_jobs, check_alive=run.limits.check_alive)
     memory = run.memory
     if memory.spec is None:
         memory.spec = dict(task.plan_job(context, run.hook))
