@@ -22,15 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.client.polaris.client import PolarisClient
     from airflow_provider_polaris.client.service import IngestionService
 
-__all__ = [
-    "ClientSettings",
-    "DruidClient",
-    "DruidSettings",
-    "PolarisClient",
-    "ServiceSettings",
-    "adapter_of",
-    "connect",
-]
+__all__ = ["ClientSettings", "DruidClient", "DruidSettings", "PolarisClient", "ServiceSettings", "connect"]
 
 #: The settings of a connection to any service.
 ServiceSettings: TypeAlias = "ClientSettings | DruidSettings"
