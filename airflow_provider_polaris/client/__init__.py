@@ -3,34 +3,57 @@
 HTTP clients; the only package that sends requests.
 
 ``service`` is the protocol that the package speaks. ``polaris`` is the adapter of Imply Polaris, ``druid`` that of a
-self-hosted Apache Druid. ``http`` is independent of any service. :func:`connect` is the only place that chooses an
-adapter. Importing this package loads ``requests`` and nothing of Airflow.
+self-hosted Apache Druid. ``http`` is independent of any service. :func:`adapter_of` is the only place that chooses an
+adapter. Importing this package loads neither an adapter nor Airflow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_provider_polaris.client.druid.client import DruidClient
-from airflow_provider_polaris.client.druid.settings import DruidSettings
-from airflow_provider_polaris.client.polaris.client import PolarisClient
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 
 if TYPE_CHECKING:
     import requests
 
+    from airflow_provider_polaris.client.druid.client import DruidClient
+    from airflow_provider_polaris.client.druid.settings import DruidSettings
+    from airflow_provider_polaris.client.polaris.client import PolarisClient
     from airflow_provider_polaris.client.service import IngestionService
 
 __all__ = ["ClientSettings", "DruidClient", "DruidSettings", "PolarisClient", "ServiceSettings", "connect"]
 
 #: The settings of a connection to any service.
-ServiceSettings: TypeAlias = ClientSettings | DruidSettings
+ServiceSettings: TypeAlias = "ClientSettings | DruidSettings"
 
-_CLIENTS: Final[dict[type, Callable[..., IngestionService]]] = {
-    ClientSettings: PolarisClient,
-    DruidSettings: DruidClient,
-}
+
+def __getattr__(name: str) -> Any:
+    """Import a class when it is first used. A task needs one adapter, and imports are most of its CPU time."""
+    if name == "DruidClient":
+        from airflow_provider_polaris.client.druid.client import DruidClient
+
+        return DruidClient
+    if name == "DruidSettings":
+        from airflow_provider_polaris.client.druid.settings import DruidSettings
+
+        return DruidSettings
+    if name == "PolarisClient":
+        from airflow_provider_polaris.client.polaris.client import PolarisClient
+
+        return PolarisClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def adapter_of(settings: ServiceSettings) -> Callable[..., IngestionService]:
+    """Return the client class of the service to which the settings belong, and import it."""
+    if isinstance(settings, ClientSettings):
+        from airflow_provider_polaris.client.polaris.client import PolarisClient
+
+        return PolarisClient
+    from airflow_provider_polaris.client.druid.client import DruidClient
+
+    return DruidClient
 
 
 def connect(settings: ServiceSettings, *, session: requests.Session | None = None) -> IngestionService:
@@ -41,4 +64,4 @@ def connect(settings: ServiceSettings, *, session: requests.Session | None = Non
     :param session: Session to use instead of a new one, closed with the client. Its adapters must not retry.
     """
     options: dict[str, Any] = {} if session is None else {"session": session}
-    return _CLIENTS[type(settings)](settings, **options)
+    return adapter_of(settings)(settings, **options)

@@ -2,15 +2,16 @@
 """
 Links on a task's page to its job and its table.
 
-Airflow 3 reads the URL from the XCom named by ``xcom_key`` and doesn't run this code in its API server. Its task runner
-calls :meth:`get_link` when a task ends and stores the result under the same key, so the result must be the URL that the
-task pushed. Airflow 2 calls :meth:`get_link` each time the task's page is opened.
+Airflow 3 reads the URL from the XCom named by ``xcom_key`` and doesn't run this code in its API server. At the end of
+each process of a task, its task runner calls :meth:`get_link` and stores the result under the same key. The tasks of
+this package push the URL themselves, so they :func:`withdraw_links`. Airflow 2 calls :meth:`get_link` each time the
+task's page is opened.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_polaris.runtime.compat import BaseOperator, BaseOperatorLink, read_xcom
 
@@ -31,16 +32,13 @@ class _XComLink(BaseOperatorLink):
         """Key of the XCom that holds the URL."""
         return self.key
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
         """
         Return the URL that the task pushed; empty if there is none (nothing submitted, or not yet).
 
-        :param operator: The task. A task that has just run may record that it pushed nothing. Then no XCom is
-            requested, because Airflow logs an error for a missing one (OBSERVED on 3.3.2), below the task's own error.
+        :param operator: The task.
         :param ti_key: The task instance.
         """
-        if getattr(operator, "has_pushed_links", None) is False:
-            return ""
         try:
             url = read_xcom(ti_key, self.key)
         except Exception as error:
@@ -62,3 +60,17 @@ class PolarisTableLink(_XComLink):
 
     name = "Polaris Table"
     key = "polaris_table_url"
+
+
+def withdraw_links(operator: Any) -> None:
+    """
+    Take this package's links from a task that runs, because it pushes their URLs itself.
+
+    Otherwise Airflow 3 reads and stores each of them again at the end of each process of the task. For a deferrable
+    task these are eight requests to its API server, and errors in the log if there is no job (OBSERVED on 3.3.2).
+
+    :param operator: The task in its worker. Its page has the links nevertheless: they are part of the parsed DAG.
+    """
+    operator.operator_extra_links = tuple(
+        link for link in operator.operator_extra_links if not isinstance(link, _XComLink)
+    )

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink
+from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink, withdraw_links
 from airflow_provider_polaris.operators.job_run.resume import ResumingOperator
 from airflow_provider_polaris.runtime.compat import AirflowSkipException, conf
 from airflow_provider_polaris.runtime.failure import fail_without_retry
@@ -125,8 +125,6 @@ class PolarisBaseOperator(ResumingOperator):
         self.repeat_append = repeat_append
         #: Id of the job; None until Polaris returns it.
         self.job_id: str | None = None
-        #: Whether the task has pushed its links; None if the task did not start in this process.
-        self.has_pushed_links: bool | None = None
         self._kill: CancelOnKill | None = None
         self._rendered_with: Context | None = None
         #: The job run, for OpenLineage.
@@ -207,7 +205,7 @@ class PolarisBaseOperator(ResumingOperator):
         """
         from airflow_provider_polaris.operators.dry_run.report import is_dry_run_wanted
 
-        self.has_pushed_links = False
+        withdraw_links(self)
         if is_dry_run_wanted():
             self.dry_run(context)
             raise AirflowSkipException("This was a dry run, because POLARIS_DRY_RUN is set; nothing was submitted.")
@@ -233,7 +231,6 @@ class PolarisBaseOperator(ResumingOperator):
 
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
         """Run one try, and raise ``AirflowFailException`` for errors that a retry cannot fix."""
-        from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
         from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
 
         self._kill = CancelOnKill()
@@ -244,6 +241,8 @@ class PolarisBaseOperator(ResumingOperator):
                 if run.is_concluded:
                     self.check_result(run)
                 if run.state is not None and run.facts is not None:
+                    from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
+
                     change = TableChange.by_job(run.state, run.facts)
                     emit_asset_event(self, context, change, run.hook.settings)
                 return run.job_id or None
@@ -271,7 +270,6 @@ class PolarisBaseOperator(ResumingOperator):
         if job is None:
             return
         self._set_job(run)
-        self.has_pushed_links = True
         run.push_links(job)
         if (run.options.wait_for_completion or run.kill.is_killed) and not run.wait():
             self.defer(**run.deferral())

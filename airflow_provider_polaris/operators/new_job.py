@@ -10,7 +10,6 @@ from airflow_provider_polaris.hooks.task_reads import TaskReads
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.operators.constant_columns import warn_of_constants
 from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_task_test, show_problems, show_request
-from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
 from airflow_provider_polaris.operators.job_run.deferred_submission import (
     CLIENT_RETRIES,
     SERVICE,
@@ -79,8 +78,9 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
     """
     run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
     identity = TaskIdentity.from_context(context, task.retries)
-    # A later try usually resumes a job, which needs no list.
-    run.reads = TaskReads(run.hook, run.clock, lists_jobs=identity.first_try_ever, check_alive=run.limits.check_alive)
+    # A retry usually resumes a job, which needs no list.
+    lists_jobs = identity.first_try_ever or identity.starts_epoch
+    run.reads = TaskReads(run.hook, run.clock, lists_jobs=lists_jobs, check_alive=run.limits.check_alive)
     memory = run.memory
     if memory.spec is None:
         memory.spec = dict(task.plan_job(context, run.hook))
@@ -102,6 +102,8 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
             show_problems(spec, run.hook.polaris_conn_id, task.log)
         raise
     except NoJobNeeded as reason:
+        from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
+
         task.log.info("%s", reason)
         emit_asset_event(cast("BaseOperator", task), context, TableChange.without_job(spec), run.hook.settings)
         return None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +46,11 @@ class Deadline:
     memory: WaitMemory = field(default_factory=WaitMemory)
     is_deferrable: bool = False
     _waited: Waited = field(default_factory=Waited)
+
+    @property
+    def in_worker(self) -> Deadline:
+        """The same limits for waits that stay in the worker."""
+        return replace(self, is_deferrable=False)
 
     def start(self, name: str) -> datetime:
         """

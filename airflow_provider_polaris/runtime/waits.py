@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
+
+#: Seconds for which a result is used after a deferral: as long as three counts of ten minutes take in a worker.
+_USABLE: Final = 1800.0
 
 #: ``job``: the job has ended; ``queries``: all queries have ended; ``table``: the table is not ``unavailable``;
 #: ``time``: the time is over.
@@ -58,12 +61,14 @@ class WaitMemory:
     :param since: Start of each wait by its name, epoch seconds in UTC.
     :param queries: Ids of running queries, by a digest of their SQL and context.
     :param logged: The last logged line of each wait, by its name.
+    :param answers: Results of finished checks and their times, which a repeated check uses; see :meth:`recall`.
     :param deferrals: Number of deferrals.
     """
 
     since: dict[str, float] = field(default_factory=dict)
     queries: dict[str, str] = field(default_factory=dict)
     logged: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
     deferrals: int = 0
 
     @classmethod
@@ -76,11 +81,27 @@ class WaitMemory:
         found = saved if isinstance(saved, Mapping) else {}
         maps = {
             name: {str(key): value for key, value in part.items()}
-            for name in ("since", "queries", "logged")
+            for name in ("since", "queries", "logged", "answers")
             if isinstance(part := found.get(name), Mapping)
         }
         number = found.get("deferrals")
         return cls(**maps, deferrals=number if isinstance(number, int) else 0)
+
+    def keep(self, name: str, value: Any, now: float) -> None:
+        """
+        Store the result of a check.
+
+        :param name: Name of the check.
+        :param value: Plain JSON, not None.
+        :param now: Current time, epoch seconds in UTC.
+        """
+        self.answers[name] = [now, value]
+
+    def recall(self, name: str, now: float) -> Any:
+        """Return the result of a check of this name; None if there is none, or it is older than 30 minutes."""
+        stored = self.answers.get(name)
+        is_fresh = isinstance(stored, list) and len(stored) == 2 and now - stored[0] <= _USABLE
+        return stored[1] if is_fresh and stored is not None else None
 
     def end(self, name: str) -> None:
         """Forget a wait that is over."""

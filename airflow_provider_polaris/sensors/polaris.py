@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.links.polaris import PolarisJobLink
+from airflow_provider_polaris.links.polaris import PolarisJobLink, withdraw_links
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException, BaseSensorOperator, conf
 from airflow_provider_polaris.runtime.deferral import restart_execution_timeout
 from airflow_provider_polaris.runtime.failure import fail_without_retry
@@ -90,8 +90,6 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         self.fail_on_warning = fail_on_warning
         self.deferrable = deferrable
         self.pending_warning_after = pending_warning_after
-        #: As in the operators: whether the sensor has pushed the job's URL.
-        self.has_pushed_links: bool | None = None
         self._watch: JobWait | None = None
 
     def poke(self, context: Context) -> bool:
@@ -125,6 +123,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         :param context: Airflow's context.
         :raises AirflowSensorTimeout: The timeout has passed.
         """
+        withdraw_links(self)
         with timeout_message(self.log, lambda: self._watch):
             return super().execute(context)
 
@@ -169,6 +168,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         """
         from airflow_provider_polaris.runtime.deferral import TRIGGER_FAILED_METHOD, is_timeout
 
+        withdraw_links(self)
         if next_method == TRIGGER_FAILED_METHOD:
             with soft_fail_skips(self), fail_without_retry(self.log):
                 watch = self._begin(context)
@@ -187,13 +187,11 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         from airflow_provider_polaris.runtime.clock import CLOCK
         from airflow_provider_polaris.sensors.job_wait import DeferredJobWait, JobWait
 
-        self.has_pushed_links = False
         job_id = as_text(self.job_id, "job_id")
         pending = as_seconds(self.pending_warning_after, "pending_warning_after")
         fail_on_warning = as_bool(self.fail_on_warning, "fail_on_warning")
         hook = PolarisHook(as_text(self.polaris_conn_id, "polaris_conn_id"))
         url = hook.job_url(job_id)
-        self.has_pushed_links = True
         context["ti"].xcom_push(key="polaris_job_url", value=url)
         now = CLOCK.now()
         first_poke = now if remembers_pokes else self._first_poke(context) or now

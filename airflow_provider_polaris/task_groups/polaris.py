@@ -32,9 +32,9 @@ _DECIDED = frozenset(
     }
 )
 #: Arguments of all four tasks.
-_COMMON = frozenset({"poll_interval", "timeout"})
+_COMMON = frozenset({"deferrable", "poll_interval", "timeout"})
 #: Arguments of the two tasks that submit a job.
-_OF_JOBS = frozenset({"deferrable", "durable", "pending_warning_after"})
+_OF_JOBS = frozenset({"durable", "pending_warning_after"})
 
 __all__ = ["PolarisAgeOutTaskGroup", "PolarisBackfillTaskGroup"]
 
@@ -104,9 +104,9 @@ class PolarisAgeOutTaskGroup(TaskGroup):
         still has all rows that they were made of: ``fail`` or ``replace``. (templated)
     :param polaris_conn_id: The connection of all tasks. (templated)
     :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the copy, except those that the group
-        sets itself (intervals and mode). If one of its ``checks`` is not met, nothing is deleted. ``poll_interval`` and
-        ``timeout`` apply to all tasks; ``deferrable``, ``durable`` and ``pending_warning_after`` apply to copy and
-        delete. Also arguments of Airflow's ``TaskGroup``, such as ``default_args`` and ``tooltip``.
+        sets itself (intervals and mode). If one of its ``checks`` is not met, nothing is deleted. ``deferrable``,
+        ``poll_interval`` and ``timeout`` apply to all tasks; ``durable`` and ``pending_warning_after`` apply to copy
+        and delete. Also arguments of Airflow's ``TaskGroup``, such as ``default_args`` and ``tooltip``.
     """
 
     def __init__(

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.hooks.row_count import CountErrorAdvice, RowCounter
 from airflow_provider_polaris.hooks.tables import TableInfo, find_table
@@ -18,40 +19,66 @@ from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.runtime.clock import Clock
 
 Counts = dict[Interval, Count]
+
+#: Maximum number of rows of a count that Airflow's database keeps over a deferral. After a longer count, the task waits
+#: in its worker.
+_MOST_KEPT: Final = 1_000
 
 
 class TableCounter:
     """
     Read tables and counts of one project, for one task.
 
+    In a deferrable task, a count that takes longer raises ``WaitElsewhere``. The resumed task repeats its work with the
+    counts and checks that it has finished already, for up to 30 minutes.
+
     :param hook: Hook for the requests.
-    :param clock: Time and sleep.
+    :param limits: Clock, kill and deadline of the task, and where it waits.
     :param log: Logger of the task.
-    :param stop: Returns whether the task was killed.
-    :param deadline: When the task gives up; None for never.
     :param poll_interval: Seconds between two polls.
     """
 
-    def __init__(
-        self,
-        hook: PolarisHook,
-        *,
-        clock: Clock,
-        log: Any,
-        stop: Callable[[], bool],
-        deadline: datetime | None,
-        poll_interval: float,
-    ) -> None:
+    def __init__(self, hook: PolarisHook, limits: Deadline, *, log: Any, poll_interval: float) -> None:
         self.hook = hook
-        self.limits = Deadline(clock, stop, deadline)
+        self.limits = limits
         self.log = log
         self.poll_interval = poll_interval
-        self._counter = RowCounter(
-            hook.get_client, self.limits, log, purpose=CountErrorAdvice(advice="")
-        )  # never delete without a count
+        self._counter = self._new_counter()
+
+    def stay_in_worker(self) -> None:
+        """Wait in the worker from now on."""
+        self.limits = self.limits.in_worker
+        self._counter = self._new_counter()
+
+    def once(self, name: str, check: Callable[[], None]) -> None:
+        """
+        Run a check, unless it has passed before a deferral of this try.
+
+        :param name: Its name.
+        :param check: The check.
+        """
+        if self._recall(name) is None:
+            check()
+            self._keep(name, True)
+
+    def forget(self) -> None:
+        """Drop finished counts and checks, because another job has changed the tables since."""
+        self.limits.memory.answers.clear()
+
+    def _new_counter(self) -> RowCounter:
+        purpose = CountErrorAdvice(advice="")  # never delete without a count
+        return RowCounter(self.hook.get_client, self.limits, self.log, purpose=purpose)
+
+    def _recall(self, name: str) -> Any:
+        if not self.limits.is_deferrable:
+            return None
+        return self.limits.memory.recall(name, self.limits.clock.now().timestamp())
+
+    def _keep(self, name: str, value: Any) -> None:
+        if self.limits.is_deferrable:
+            self.limits.memory.keep(name, value, self.limits.clock.now().timestamp())
 
     def find(self, name: str) -> TableInfo | None:
         """Return the description of a table; None if it doesn't exist."""
@@ -91,7 +118,13 @@ class TableCounter:
         """
         if table is None:
             return {}
-        rows = self._counter.rows(sql, table.storage, context=context, as_job=True, words=words)
+        key = sha256(json.dumps([sql, dict(context)], sort_keys=True).encode()).hexdigest()
+        rows = self._recall(key)
+        if rows is None:
+            rows = self._counter.rows(sql, table.storage, context=context, as_job=True, words=words)
+            if len(rows) > _MOST_KEPT:
+                self.stay_in_worker()
+            self._keep(key, rows)
         return read_counts(rows, granularity)
 
     def count_source(self, plan: AgingPlan) -> Counts:

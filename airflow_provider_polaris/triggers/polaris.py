@@ -2,7 +2,8 @@
 """
 The trigger that waits for one job. One watcher polls for all triggers of a connection.
 
-The other triggers can also be imported from here.
+The other triggers can also be imported from here. A worker creates triggers and runs none, so the modules that wait are
+imported in the triggerer only.
 """
 
 from __future__ import annotations
@@ -21,20 +22,14 @@ from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
-from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import (
-    RunningKillCheck,
-    await_kill_check,
-    prepare_kill,
-    start_kill_check,
-)
-from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
-from airflow_provider_polaris.triggers.job_watcher.watcher import Watcher, watcher_of
-from airflow_provider_polaris.triggers.polling.pacing import log_from_thread
-from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
 
 if TYPE_CHECKING:
+    from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import RunningKillCheck
+    from airflow_provider_polaris.triggers.data import PolarisDataTrigger
     from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
+    from airflow_provider_polaris.triggers.job_watcher.watcher import Watcher
+    from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
 
 __all__ = ["PolarisDataTrigger", "PolarisJobTrigger", "PolarisTableUpdatedTrigger"]
 
@@ -43,6 +38,19 @@ _CANCEL_SECONDS: Final = 15.0
 _HAS_ON_KILL: Final = AIRFLOW_VERSION >= (3, 3)
 #: Argument of the ``CancelledError`` that precedes ``on_kill``. Source: jobs/triggerer_job_runner.py of Airflow 3.3.2.
 _USER_ACTION: Final = "__airflow_user_action__"
+
+
+def __getattr__(name: str) -> Any:
+    """Import another trigger when it is first used: a worker that defers a task needs none of them."""
+    if name == "PolarisDataTrigger":
+        from airflow_provider_polaris.triggers.data import PolarisDataTrigger
+
+        return PolarisDataTrigger
+    if name == "PolarisTableUpdatedTrigger":
+        from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
+
+        return PolarisTableUpdatedTrigger
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class PolarisJobTrigger(BaseTrigger):
@@ -123,6 +131,9 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for the job, and yield one event."""
+        from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import prepare_kill
+        from airflow_provider_polaris.triggers.job_watcher.watcher import watcher_of
+
         type(self).logger()  # share one logger; Airflow would create one for each trigger
         since = _now().timestamp() if self.started is None else self.started  # one object for all three
         deadline = None if self.deadline is None else _instant(self.deadline)
@@ -170,6 +181,8 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def _record(self, observation: Observation, tracker: WaitTracker, patience: PendingWarning) -> WaitDecision:
         """Pass an observation to the tracker and log its messages."""
+        from airflow_provider_polaris.triggers.polling.pacing import log_from_thread
+
         now = _now()
         if observation.error is not None:
             verdict = tracker.record_error(observation.error, now)
@@ -205,6 +218,8 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def _kill(self) -> None:
         """Cancel the job if its task was killed. After the deadline, ``cancel_on_timeout`` decides."""
+        from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import await_kill_check
+
         check = self._kill_check or self._start_kill_check()
         self._kill_check = None
         if check is not None:
@@ -215,6 +230,9 @@ class PolarisJobTrigger(BaseTrigger):
         Start the check of why the trigger was stopped, once and only if the job may be canceled. Doesn't wait for the
         result.
         """
+        from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import start_kill_check
+        from airflow_provider_polaris.triggers.job_watcher.watcher import watcher_of
+
         flag = "cancel_on_timeout" if self._is_late() else "cancel_on_kill"
         if not getattr(self, flag) or self._killed:
             return None

@@ -7,15 +7,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_polaris.jobs.errors import PolarisError
 from airflow_provider_polaris.runtime.waits import Condition, Kind
-from airflow_provider_polaris.triggers.polling.pacing import log_from_thread
-from airflow_provider_polaris.triggers.wait_watcher.look import Subject
-from airflow_provider_polaris.triggers.wait_watcher.watcher import SubjectWaiter, wait_watcher_of
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.triggers.wait_watcher.look import Subject
+    from airflow_provider_polaris.triggers.wait_watcher.watcher import SubjectWaiter
 
 
 class PolarisWaitTrigger(BaseTrigger):
@@ -64,6 +65,9 @@ class PolarisWaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
+        # Imported here, because a worker creates triggers and runs none.
+        from airflow_provider_polaris.triggers.wait_watcher.watcher import wait_watcher_of
+
         subjects = [cast("Subject", (self.kind, name)) for name in self.ids] if self.kind != "time" else []
         if subjects:
             watcher = wait_watcher_of(self.polaris_conn_id)
@@ -77,6 +81,8 @@ class PolarisWaitTrigger(BaseTrigger):
         yield TriggerEvent({"status": "due"})  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self, waiter: SubjectWaiter) -> None:
+        from airflow_provider_polaris.triggers.polling.pacing import log_from_thread
+
         failure = ""
         while waiter.left:
             error: PolarisError | None = await waiter.inbox.get()

@@ -12,10 +12,11 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisAuthError,
     PolarisJobCanceledError,
     PolarisJobFailedError,
+    PolarisProtocolError,
     PolarisSpecError,
 )
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
-from airflow_provider_polaris.runtime.compat import AirflowFailException
+from airflow_provider_polaris.runtime.compat import AirflowFailException, BaseOperatorLink
 from tests.operators.conftest import JOB
 
 SPEC = {
@@ -32,33 +33,36 @@ def operator(**arguments):
     return PolarisJobOperator(**{"task_id": "job", "spec": SPEC, **arguments})
 
 
-def test_links_of_a_task_that_failed_without_a_job_ask_airflow_nothing(jobs, context, monkeypatch):
-    """Airflow would log an error for each missing XCom, below the relevant one."""
-    monkeypatch.setattr("airflow_provider_polaris.links.polaris.read_xcom", lambda ti_key, key: f"read {key}")
-    task = operator(spec={"type": "batch"})
-    links = [link.get_link(task, ti_key=context["ti"]) for link in task.operator_extra_links]
-    assert links == ["read polaris_job_url", "read polaris_table_url"], "of a task that ran elsewhere"
+class OwnLink(BaseOperatorLink):
+    name = "Own"
 
-    with pytest.raises(AirflowFailException):
-        task.execute(context)
-
-    assert [link.get_link(task, ti_key=context["ti"]) for link in task.operator_extra_links] == ["", ""]
+    def get_link(self, operator, *, ti_key):
+        return "own"
 
 
-def test_links_of_a_task_that_has_a_job_are_read(jobs, clock, context, monkeypatch):
-    """Airflow stores the pushed values again at the end."""
-    monkeypatch.setattr("airflow_provider_polaris.links.polaris.read_xcom", lambda ti_key, key: f"read {key}")
+@pytest.mark.parametrize("has_job", [True, False])
+def test_links_of_a_task_that_has_run_are_not_stored_again(jobs, clock, context, ti, has_job):
+    """It has pushed them itself. Airflow would read and store each, and log an error for a missing one."""
+
+    class WithOwnLink(PolarisJobOperator):
+        operator_extra_links = (OwnLink(), *PolarisJobOperator.operator_extra_links)
+
     jobs.accept()
     jobs.is_now("failed")
-    task = operator()
-
-    with pytest.raises(PolarisJobFailedError):
+    task = WithOwnLink(task_id="job", spec=SPEC if has_job else {"type": "batch"})
+    with pytest.raises(PolarisJobFailedError if has_job else AirflowFailException):
         task.execute(context)
+    assert [link.name for link in task.operator_extra_links] == ["Own"]
+    assert [key for key, _ in ti.pushed if key.endswith("_url")] == ["polaris_job_url", "polaris_table_url"] * has_job
 
-    assert [link.get_link(task, ti_key=context["ti"]) for link in task.operator_extra_links] == [
-        "read polaris_job_url",
-        "read polaris_table_url",
-    ]
+
+def test_links_of_a_resumed_task_are_not_stored_again(context):
+    """The process before the deferral has pushed them."""
+    task = operator()
+    with pytest.raises(PolarisProtocolError):
+        task.resume_execution("execute_complete", {"event": {}, "wait": None}, context)
+    assert task.operator_extra_links == ()
+    assert len(PolarisJobOperator.operator_extra_links) == 2
 
 
 def test_execute_with_a_good_job_submits_waits_and_returns_its_id(jobs, clock, context, ti, task_log):

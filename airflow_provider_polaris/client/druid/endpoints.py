@@ -86,10 +86,6 @@ USED_SEGMENTS: Final = Endpoint(
 )
 MARK_ALL_UNUSED: Final = Endpoint("DELETE", "/druid/coordinator/v1/datasources/{name}", _WRITE, noun="table")
 RULES: Final = Endpoint("GET", "/druid/coordinator/v1/rules/{name}", _READ, noun="table", answer_bytes=OBJECT_BYTES)
-# OBSERVED(Druid 27 with druid-basic-security): the rules of the cluster have this name, and a right of their own.
-CLUSTER_RULES: Final = Endpoint(
-    "GET", "/druid/coordinator/v1/rules/_default", ("DATASOURCE READ on '_default'",), answer_bytes=OBJECT_BYTES
-)
 UNUSED_SEGMENTS: Final = Endpoint(
     "GET",
     "/druid/coordinator/v1/metadata/datasources/{name}/unusedSegments",

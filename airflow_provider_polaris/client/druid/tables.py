@@ -77,7 +77,7 @@ class TablesApi(DruidCalls):
 
     def get_table(self, name: str) -> dict[str, Any]:
         """
-        Return the description of a table; up to five queries and two requests.
+        Return the description of a table: six requests, one after the other; two for a table that doesn't exist.
 
         :param name: Its name.
         :raises PolarisNotFoundError: The table has no used segments.
@@ -271,8 +271,9 @@ class TablesApi(DruidCalls):
 
     def _rules(self, table: str) -> list[dict[str, Any]]:
         """Return the retention rules of a table, then those of the cluster. The default rule keeps everything."""
-        rules = self._rows(endpoints.RULES, table)
-        return [*rules, *self._rows(endpoints.CLUSTER_RULES)]
+        # ``full``, with any value, appends the default rules, and only the right on the table is checked.
+        # Source: RulesResource in Druid's source.
+        return self._rows(endpoints.RULES, table, params={"full": "true"})
 
     def _about(self, sql: str, table: str) -> list[dict[str, Any]]:
         return self._queries.query(sql, parameters=[{"type": "VARCHAR", "value": table}])

@@ -25,7 +25,6 @@ from airflow_provider_polaris.client.polaris.queries import QueriesApi
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 from airflow_provider_polaris.client.polaris.tables import TablesApi
 from airflow_provider_polaris.client.service import JobPreview
-from airflow_provider_polaris.jobs.sql.statement import job_statement
 
 if TYPE_CHECKING:
     import requests
@@ -97,6 +96,8 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
 
         :param spec: The job spec.
         """
+        from airflow_provider_polaris.jobs.sql.statement import job_statement
+
         url = f"{self.settings.base_url}{path_of(CREATE_JOB, self.settings.project_id)}"
         return JobPreview(f"{CREATE_JOB.method} {url}", dict(spec), job_statement(spec))
 

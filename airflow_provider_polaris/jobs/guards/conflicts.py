@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.sql.expressions import read_expression
-from airflow_provider_polaris.jobs.sql.ingestion.statement import described_statement
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -40,6 +38,9 @@ def written_intervals(job: Mapping[str, Any], *, is_whole: bool) -> tuple[Interv
             return tuple(Interval.parse(text) for text in state.target_intervals)
         if not is_whole:
             return None
+        # Imported here, because the module loads slowly, and a task without such jobs doesn't need it.
+        from airflow_provider_polaris.jobs.sql.ingestion.statement import described_statement
+
         statement = described_statement(job)
         if statement is not None and statement.intervals:
             return statement.intervals
@@ -73,6 +74,8 @@ def _moves_time(job: Mapping[str, Any]) -> bool:
     mappings = job.get("mappings") or (spec.get("mappings") if isinstance(spec, Mapping) else None) or ()
     for mapping in mappings:
         if isinstance(mapping, Mapping) and mapping.get("columnName") == "__time":
+            from airflow_provider_polaris.jobs.sql.expressions import read_expression
+
             reading = read_expression(str(mapping.get("expression")))
             if reading is None:
                 return True

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_polaris.assets import table_address
-from airflow_provider_polaris.jobs.sql.ingestion.statement import described_statement
 from airflow_provider_polaris.jobs.status.state import WRITING_TYPES
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 from airflow_provider_polaris.runtime.compat import outlet_of
@@ -21,6 +20,7 @@ from airflow_provider_polaris.runtime.compat import outlet_of
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ServiceSettings
     from airflow_provider_polaris.hooks.job_result import JobFacts
+    from airflow_provider_polaris.jobs.sql.ingestion.statement import IngestionStatement
     from airflow_provider_polaris.jobs.status.state import JobState
     from airflow_provider_polaris.runtime.compat import BaseOperator, Context
 
@@ -71,7 +71,7 @@ class TableChange:
         :return: None if the table is not known.
         """
         if spec["type"] == "sql":
-            statement = described_statement(spec)
+            statement = _statement(spec)
             if statement is None:
                 return None
             return cls(statement.target, _sources(None, spec), None, tuple(map(str, statement.intervals)), True)
@@ -152,8 +152,15 @@ def _sources(table: str | None, job: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the tables that a job reads: its source, or those of its statement."""
     if table is not None:
         return (table,)
-    statement = described_statement(job)
+    statement = _statement(job)
     return statement.selection.tables if statement is not None and statement.selection is not None else ()
+
+
+def _statement(job: Mapping[str, Any]) -> IngestionStatement | None:
+    # Imported here, because the module loads slowly and few jobs need it.
+    from airflow_provider_polaris.jobs.sql.ingestion.statement import described_statement
+
+    return described_statement(job)
 
 
 def _uri_of(outlet: Any, events: Any) -> str | None:

@@ -88,6 +88,10 @@ class CancelOnKill:
         :param settings: Connection settings.
         :param cancels: Whether a kill cancels the job.
         """
+        from airflow_provider_polaris.client import adapter_of
+
+        # Imported now: an import that a kill interrupts would keep the thread of the cancel request waiting.
+        adapter_of(settings)
         self._settings = settings
         self._cancels = cancels
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisServerError, PolarisTransportError
 from airflow_provider_polaris.runtime.deadline import airflow_timeout
-from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere
+from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere, WaitMemory
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.operators.job_run.run import JobRun
@@ -93,34 +93,64 @@ def wait_deferral(run: JobRun, wait: WaitElsewhere, method_name: str, saved: dic
     :param method_name: The method that continues the task.
     :param saved: The state that it gets, in plain JSON.
     """
-    now = run.clock.now()
-    if wait.until.kind == "time":
-        run.log.info("The task waits in the triggerer for %.0f s.", (wait.at - now).total_seconds())
-    else:
-        run.log.info("The task waits in the triggerer until %s.", wait.until)
+    now, options = run.clock.now(), run.options
+    log_wait(run.log, wait, now)
+    trigger = wait_trigger(
+        wait,
+        run.hook.polaris_conn_id,
+        run.memory.waits,
+        now=now.timestamp(),
+        poll_interval=options.poll_interval,
+        cancel_on_kill=options.cancel_on_kill,
+    )
     return {
-        "trigger": _trigger(run, wait),
+        "trigger": trigger,
         "method_name": method_name,
         "kwargs": {"wait": saved},
         "timeout": airflow_timeout(wait.at, now),
     }
 
 
-def _trigger(run: JobRun, wait: WaitElsewhere) -> Any:
+def log_wait(log: Any, wait: WaitElsewhere, now: datetime) -> None:
+    """Log what a task waits for that is about to be deferred."""
+    if wait.until.kind == "time":
+        log.info("The task waits in the triggerer for %.0f s.", (wait.at - now).total_seconds())
+    else:
+        log.info("The task waits in the triggerer until %s.", wait.until)
+
+
+def wait_trigger(
+    wait: WaitElsewhere,
+    conn_id: str,
+    waits: WaitMemory,
+    *,
+    now: float,
+    poll_interval: float,
+    cancel_on_kill: bool = False,
+) -> Any:
+    """
+    Return the trigger that waits for a task without a job.
+
+    :param wait: The wait.
+    :param conn_id: The connection.
+    :param waits: The waits of this try, this one included.
+    :param now: Current time, epoch seconds in UTC.
+    :param poll_interval: Longest time between two polls of another job, in seconds.
+    :param cancel_on_kill: Whether a kill cancels the job that is waited for, if it is the task's own.
+    """
     from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
     from airflow_provider_polaris.triggers.wait import PolarisWaitTrigger
 
-    conn_id, now = run.hook.polaris_conn_id, run.clock.now().timestamp()
     # An event without a change must not start worker after worker.
-    pause = min(2.0 ** min(run.memory.waits.deferrals, 10), _LONGEST_PAUSE)
+    pause = min(2.0 ** min(waits.deferrals, 10), _LONGEST_PAUSE)
     if wait.until.kind == "job":
         return PolarisJobTrigger(
             wait.until.ids[0],
             conn_id,
-            min(run.options.poll_interval, max(wait.pause, pause)),
+            min(poll_interval, max(wait.pause, pause)),
             started=now,
             deadline=wait.at.timestamp(),
-            cancel_on_kill=wait.until.is_own_job and run.options.cancel_on_kill,
+            cancel_on_kill=wait.until.is_own_job and cancel_on_kill,
             pending_warning=None,
         )
     return PolarisWaitTrigger(

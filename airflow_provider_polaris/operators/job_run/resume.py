@@ -26,7 +26,6 @@ class ResumingOperator(RendersTexts):
     """
 
     job_id: str | None
-    has_pushed_links: bool | None
 
     @abstractmethod
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
@@ -63,7 +62,6 @@ class ResumingOperator(RendersTexts):
         :raises PolarisError: As :meth:`execute`.
         :raises TaskDeferred: The task waits in the triggerer, for something else or for its job.
         """
-        self.has_pushed_links = False
         if wait is None:
             return self._attempt(context, lambda: self._begin_here(context), lambda run: self._submit(run, context))
         return self._attempt(context, lambda: self._begin_again(wait, context), lambda run: self._submit(run, context))
@@ -99,8 +97,10 @@ class ResumingOperator(RendersTexts):
         :param next_kwargs: Arguments of that method.
         :param context: Airflow's context.
         """
+        from airflow_provider_polaris.links.polaris import withdraw_links
         from airflow_provider_polaris.runtime.deferral import TRIGGER_FAILED_METHOD
 
+        withdraw_links(self)
         if next_method == TRIGGER_FAILED_METHOD and (job_id := self._pushed_facts(context).get("id")):
             return self._attempt(
                 context,
@@ -108,7 +108,6 @@ class ResumingOperator(RendersTexts):
                 lambda run: self._wait_in_worker(run, next_kwargs or {}),
             )
         if next_method == TRIGGER_FAILED_METHOD:
-            self.has_pushed_links = False
             return self._attempt(
                 context,
                 lambda: self._begin_here(context),

@@ -18,7 +18,6 @@ from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKi
 from airflow_provider_polaris.operators.job_run.cancel_on_timeout import end_at_deadline
 from airflow_provider_polaris.operators.job_run.options import JobOptions
 from airflow_provider_polaris.operators.submission.record import Store
-from airflow_provider_polaris.operators.submission.submit import submit_once
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 from airflow_provider_polaris.operators.submission.try_memory import TryMemory
 from airflow_provider_polaris.runtime.deadline import Deadline, airflow_timeout
@@ -123,6 +122,8 @@ class JobRun:
         :raises WaitElsewhere: The task is to be deferred.
         :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
         """
+        from airflow_provider_polaris.operators.submission.submit import submit_once
+
         submitted = submit_once(
             spec=spec,
             identity=identity,

@@ -29,6 +29,7 @@ class TaskIdentity:
     :param was_cleared: Whether ``max_tries`` has increased, so that an earlier epoch may have done the work. Also True
         if the task's ``retries`` were lowered.
     :param first_try_ever: Whether the task instance has never run before.
+    :param starts_epoch: Whether this is the first try, or the first one after a clear, if ``retries`` didn't change.
     :param run_started: When the run started or, if it had finished, was cleared; None if unknown.
     """
 
@@ -40,6 +41,7 @@ class TaskIdentity:
     try_number: int
     was_cleared: bool
     first_try_ever: bool
+    starts_epoch: bool = False
     run_started: datetime | None = None
 
     @classmethod
@@ -63,6 +65,7 @@ class TaskIdentity:
             try_number=ti.try_number,
             was_cleared=ti.max_tries > (retries or 0),
             first_try_ever=ti.try_number <= 1,
+            starts_epoch=ti.try_number == ti.max_tries - (retries or 0) + 1,
             run_started=started if isinstance(started, datetime) and started.tzinfo is not None else None,
         )
 

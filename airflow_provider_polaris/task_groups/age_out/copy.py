@@ -50,15 +50,21 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         from airflow_provider_polaris.jobs.errors import PolarisGuardError
         from airflow_provider_polaris.jobs.time.interval import merge
         from airflow_provider_polaris.operators.guards.messages import format_intervals
-        from airflow_provider_polaris.task_groups.age_out.job_conflicts import counter_of, wait_for_changes
+        from airflow_provider_polaris.task_groups.age_out.job_conflicts import (
+            check_unchanged,
+            counter_of,
+            wait_for_changes,
+        )
         from airflow_provider_polaris.task_groups.age_out.planner import not_replaceable
         from airflow_provider_polaris.task_groups.age_out.segments import changed_segments
         from airflow_provider_polaris.task_groups.age_out.table_history import aged_before
 
         plan = AgingPlan.from_json(self.plan, "plan")
+        check_unchanged(spec, plan)
         counter = counter_of(run, self.log)
         wait_for_changes(counter, plan.source, plan, ours=earlier_jobs)
-        super().guard_job(spec, run, earlier_jobs)
+        guards = super().guard_job
+        counter.once("guards of the copy", lambda: guards(spec, run, earlier_jobs))
         counts = counter.count_source(plan)
         empty = [bucket for bucket in plan.buckets if bucket not in counts]
         if empty:

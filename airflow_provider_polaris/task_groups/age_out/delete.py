@@ -63,11 +63,12 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         check_deletion(proof.spans, TableDescription.from_wire(hook.get_table(proof.source)))
         return with_segments(spec.to_wire(), proof.segments)
 
-    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:  # noqa: ARG002
+    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Repeat the proof."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.task_groups.age_out.deletion_check import DeletionCheck
         from airflow_provider_polaris.task_groups.age_out.job_conflicts import (
+            check_unchanged,
             counter_of,
             wait_for_changes,
             wait_for_readers,
@@ -75,6 +76,7 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         from airflow_provider_polaris.task_groups.age_out.proof import AlreadyAged, CopyProof
 
         given = AgingPlan.from_json(self.proof, "proof")
+        check_unchanged(spec, given)
         counter = counter_of(run, self.log)
         wait_for_changes(counter, given.source, given, ours=earlier_jobs)
         wait_for_changes(counter, given.target, given, ours=earlier_jobs)
@@ -85,7 +87,7 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         except AlreadyAged as why:
             # An earlier try may have died after the deletion and before its check.
             copied = prover.copied()
-            DeletionCheck(counter, given).check_segments(copied, copied)
+            DeletionCheck(counter_of(run, self.log, has_job=True), given).check_segments(copied, copied)
             raise AirflowSkipException(str(why)) from None
 
     def describe_guards(self) -> Sequence[str]:
@@ -105,7 +107,7 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         from airflow_provider_polaris.task_groups.age_out.proof import CopyProof
 
         given = AgingPlan.from_json(self.proof, "proof")
-        counter = counter_of(run, self.log)
+        counter = counter_of(run, self.log, has_job=True)
         copied = CopyProof(counter, given, str(given.job), self.first_task).copied()
         created = JobState.from_wire(run.hook.get_job(run.job_id)).created
         leftovers = DeletionCheck(counter, given)

@@ -13,6 +13,7 @@ from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.interval import merge
 from airflow_provider_polaris.operators.guards.messages import format_intervals
+from airflow_provider_polaris.runtime.waits import Condition
 from airflow_provider_polaris.task_groups.age_out.segments import changed_segments
 from airflow_provider_polaris.task_groups.age_out.table_history import TableHistories
 
@@ -99,18 +100,19 @@ class CopyProof:
     def _await_loading(self) -> None:
         """Wait until the copied data can be queried."""
         counter, name = self._counter, self._plan.target
-        end = counter.limits.limit(LOADING_LIMIT)
-        is_logged = False
+        limits, wait = counter.limits, f"table {name}"
+        end = limits.limit(LOADING_LIMIT, wait)
         while True:
             table = counter.find(name)
             if table is None:
                 raise self._unproven(f"table {name!r} doesn't exist")
             if table.storage.availability != "unavailable":
+                limits.memory.end(wait)
                 return
-            if not is_logged:
-                is_logged = True
+            if limits.memory.is_new_line(wait, "unavailable"):
                 counter.log.info("Waiting until table %r is available: the copied rows are being loaded.", name)
-            if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
+            pause = counter.poll_interval * limits.clock.jitter()
+            if not limits.sleep(pause, end, Condition("table", (name,))):
                 raise PolarisGuardUnansweredError(
                     f"table {name!r} is still 'unavailable': not all copied rows are loaded, so they can't be counted. "
                     "Nothing was deleted. Check the table; a retry of this task waits again."
@@ -131,12 +133,11 @@ class CopyProof:
             wrong, has_less = self._difference(job, source, target)
             if wrong is None:
                 return source
-            end = self._counter.limits.limit(LOADING_LIMIT)
-            if (
-                not has_less
-                or count == _MOST_COUNTS
-                or not self._counter.limits.sleep(self._counter.poll_interval, end)
-            ):
+            # The next counts must be new ones, so this rare wait and they stay in the worker.
+            self._counter.stay_in_worker()
+            limits = self._counter.limits
+            end = limits.limit(LOADING_LIMIT)
+            if not has_less or count == _MOST_COUNTS or not limits.sleep(self._counter.poll_interval, end):
                 break
         raise self._unproven(str(wrong))
 

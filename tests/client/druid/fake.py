@@ -272,7 +272,7 @@ class FakeDruid:
         return 200, [each for each in segments if any(Interval.parse(each["interval"]).overlaps(one) for one in spans)]
 
     def _rules(self, table: str, params: dict[str, str], body: Any) -> Reply:
-        return 200, [{"type": "loadForever"}] if table == "_default" else self.rules
+        return 200, [*self.rules, {"type": "loadForever"}] if params.get("full") else self.rules
 
     def _mark_by_overlord(self, table: str, verb: str, params: dict[str, str], body: Any) -> Reply:
         return self._mark(table, verb, params, body) if self.version == 33 else (404, "")

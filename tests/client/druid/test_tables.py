@@ -258,13 +258,10 @@ def test_login_that_may_only_read_a_table_finds_it_in_the_list(client: DruidClie
         client.get_table("nope")
 
 
-def test_login_without_the_right_on_the_rules_of_the_cluster_is_told_its_name(
-    client: DruidClient, druid: FakeDruid
-) -> None:
-    """They have the name of a table."""
+def test_rules_of_table_and_cluster_are_one_request(client: DruidClient, druid: FakeDruid) -> None:
+    """They need no right on the rules of the cluster, which have the name of a table."""
     druid.tables["raw"] = table()
     druid.loaded.add("raw")
-    forbidden = (403, {"Access-Check-Result": "Allowed:false, Message:"})
-    druid.answers["GET", "/druid/coordinator/v1/rules/_default"] = [forbidden]
-    with pytest.raises(PolarisAuthError, match=r"needs the right DATASOURCE READ on '_default' in Druid\.$"):
-        client.get_table("raw")
+    druid.rules = [{"type": "dropBeforeByPeriod", "period": "P30D"}]
+    assert client.get_table("raw")["storagePolicy"] == {"retain": {"type": "period", "period": "P30D"}}
+    assert [path for path in druid.paths("GET") if "/rules/" in path] == ["/druid/coordinator/v1/rules/raw"]

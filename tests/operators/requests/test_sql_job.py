@@ -109,12 +109,12 @@ def test_worker_that_may_not_defer_waits_as_before(world: SlowWorld) -> None:  #
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="there is no task state store")
 def test_cleared_task_reads_all_tables_at_once(world: SlowWorld, recorder: Recorder) -> None:  # noqa: F811
-    """The old job is read after the tables; the list of active jobs follows it."""
+    """The old job is read after the tables and the list of active jobs, which are read at once."""
     task = SlowSqlTask(world, on_empty_source="submit", on_shrink="submit")
     old = task.begin()
     assert task.finish(old)
     recorder.rounds.clear()
     task.ti.try_number, task.ti.max_tries = 2, 2
     assert task.finish(task.begin())
-    tables = sorted([f"GET tables/{world.target}", f"GET tables/{world.source}"])
-    assert recorder.rounds == [tables, ["GET jobs/ID"], [LIST], [POST], END]
+    first = sorted([LIST, f"GET tables/{world.target}", f"GET tables/{world.source}"])
+    assert recorder.rounds == [first, ["GET jobs/ID"], [POST], END]

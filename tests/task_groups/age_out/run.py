@@ -141,7 +141,7 @@ class Run:
         if isinstance(deferred.trigger, PolarisJobTrigger):
             job_id = deferred.trigger.job_id
             status = self.world.hook.get_job_status(job_id)
-            event = {"status": "ended", "job_id": job_id, "state": status, "message": ""}
+            event = {"status": "ended", "job_id": job_id, "state": status, "message": "it has ended"}
         operator = self.operator(name)
         context = self.context(name)
         operator.render_template_fields(context)

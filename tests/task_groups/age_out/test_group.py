@@ -64,8 +64,9 @@ def test_group_gives_each_task_the_arguments_that_it_takes() -> None:
     )
     for task in (made.plan, made.copy, made.prove, made.delete):
         assert (task.polaris_conn_id, task.poll_interval, task.timeout, task.retries) == ("other", 7, 70, 5)
+        assert task.deferrable is True
         if task in (made.copy, made.delete):
-            assert (task.deferrable, task.durable, task.pending_warning_after) == (True, False, 9)
+            assert (task.durable, task.pending_warning_after) == (False, 9)
     assert (made.copy.partitioned_by, made.copy.on_shrink) == ("day", "submit")
     assert made.copy.checks == {"rows": "COUNT(*) > 0"}
     assert made.plan.copy_arguments == {
