@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_polaris.operators.approval.settings import PolarisApproval
 from airflow_provider_polaris.operators.delete_data import PolarisDeleteDataOperator
 from airflow_provider_polaris.operators.drop_table import PolarisDropTableOperator
 from airflow_provider_polaris.operators.job import PolarisJobOperator
@@ -11,6 +12,7 @@ from airflow_provider_polaris.operators.sql_job import PolarisSqlJobOperator
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
 __all__ = [
+    "PolarisApproval",
     "PolarisDeleteDataOperator",
     "PolarisDropTableOperator",
     "PolarisJobOperator",

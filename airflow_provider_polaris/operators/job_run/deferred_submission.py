@@ -74,14 +74,8 @@ def submission_deferral(run: JobRun, wait: WaitElsewhere) -> dict[str, Any]:
     :param run: The job run of this try.
     :param wait: The wait.
     """
-    memory, now = run.memory, run.clock.now()
-    memory.waits.deferrals += 1
-    saved = DeferredSubmission(
-        polaris_conn_id=run.hook.polaris_conn_id,
-        options=asdict(run.options),
-        deadline=None if run.deadline is None else run.deadline.timestamp(),
-        memory=memory.to_json(),
-    )
+    now = run.clock.now()
+    run.memory.waits.deferrals += 1
     if wait.until.kind == "time":
         run.log.info("The task waits in the triggerer for %.0f s.", (wait.at - now).total_seconds())
     else:
@@ -89,9 +83,24 @@ def submission_deferral(run: JobRun, wait: WaitElsewhere) -> dict[str, Any]:
     return {
         "trigger": _trigger(run, wait),
         "method_name": "continue_submission",
-        "kwargs": {"wait": asdict(saved)},
+        "kwargs": {"wait": save_submission(run)},
         "timeout": airflow_timeout(wait.at, now),
     }
+
+
+def save_submission(run: JobRun) -> dict[str, Any]:
+    """
+    Return the fields of :class:`DeferredSubmission` for a task that has no job yet.
+
+    :param run: The job run of this try.
+    """
+    saved = DeferredSubmission(
+        polaris_conn_id=run.hook.polaris_conn_id,
+        options=asdict(run.options),
+        deadline=None if run.deadline is None else run.deadline.timestamp(),
+        memory=run.memory.to_json(),
+    )
+    return asdict(saved)
 
 
 def _trigger(run: JobRun, wait: WaitElsewhere) -> Any:
