@@ -62,10 +62,15 @@ def read_answer(event: Any, asked: str) -> Answer:
             f"the answer whether {asked} is {chosen!r}, which is neither {APPROVE!r} nor {REJECT!r}. Nothing was "
             "submitted. Clear the task to ask again."
         )
-    return Answer(chosen == [APPROVE], _responder(event))
+    return Answer(chosen == [APPROVE], responder(event))
 
 
-def _responder(event: Mapping[str, Any]) -> str:
+def responder(event: Mapping[str, Any]) -> str:
+    """
+    Return who answered, for messages.
+
+    :param event: The answer in the form of Airflow.
+    """
     user = event.get("responded_by_user")
     if not isinstance(user, Mapping):
         return "the default answer (nobody answered in time)"
