@@ -27,10 +27,11 @@ def check_digest(proof: Any, approved: Any) -> None:
     Refuse a deletion whose proof is not the approved one.
 
     :param proof: Result of the prove task.
-    :param approved: Digest of the approved proof; None if nobody is asked.
+    :param approved: Digest of the approved proof; None if nobody is asked, and empty if the approval has none, because
+        a person marked its task as success.
     :raises PolarisGuardError: The proof has changed.
     """
-    if approved is not None and str(approved) != digest_of(proof):
+    if approved and str(approved) != digest_of(proof):
         raise PolarisGuardError(
             "the proof has changed since its deletion was approved. Nothing was deleted. Start a new DAG run for this "
             "interval, which asks again."
