@@ -147,6 +147,6 @@ def test_age_out_deletes_what_a_person_approves(airflow, run_dag, polaris, optio
     assert answer(approve, option) == 200
     eventually(delete.state, lambda state: state == deleted, what=f"the deletion to be {deleted}")
     assert rows(polaris, "Koalas Source") == (1 if option == "Approve" else 4)
-    assert rows(polaris, "Koalas Archive") == 2
+    assert rows(polaris, "Koalas Archive") == 3
     verb = "approved" if option == "Approve" else "rejected"
     assert f"{verb} the deletion." in airflow.task_log(approve)

@@ -145,7 +145,7 @@ class ResumingOperator(RendersTexts):
         run.waits_elsewhere = run.memory.asks = False
         return run
 
-    def _begin_again(self, wait: Any, context: Context, event: Any) -> JobRun:
+    def _begin_again(self, wait: Any, context: Context, event: Any = None) -> JobRun:
         """Restore a job run that has no job yet."""
         from airflow_provider_polaris.operators.job_run.ask_person import take_answer
         from airflow_provider_polaris.operators.job_run.deferred_submission import DeferredSubmission
