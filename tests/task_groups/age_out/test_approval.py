@@ -73,8 +73,8 @@ def test_question_has_the_numbers_of_the_proof() -> None:
         "Table `Source` has 1,234 rows that are proven to be in table `Archive` (copy job `j1`):\n\n"
         "| interval (UTC) | rows |\n|---|---:|\n"
         f"| {DAYS[0]} | 1,200 |\n| {DAYS[1]} | 34 |\n\n"
-        "**Approve** deletes these rows from `Source`, after the proof was repeated. **Reject** skips the deletion, and "
-        "both tables keep the rows."
+        "**Approve** deletes these rows from `Source`, after the proof was repeated. **Reject** skips the deletion, "
+        "and both tables keep the rows."
     )
 
 
