@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_polaris.operators.approval.settings import PolarisApproval, check_literals
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.operators.approval.settings import PolarisApproval
     from airflow_provider_polaris.operators.guards.options import GuardOptions
     from airflow_provider_polaris.operators.job_run.run import JobRun
     from airflow_provider_polaris.runtime.compat import Context
@@ -231,7 +232,10 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         self.on_conflict = on_conflict
         self.on_retention = on_retention
         self.approval = approval
-        check_literals(on_empty_source=on_empty_source, on_shrink=on_shrink, on_retention=on_retention)
+        if AIRFLOW_VERSION < (3, 1):
+            from airflow_provider_polaris.operators.approval.settings import check_literals
+
+            check_literals(on_empty_source=on_empty_source, on_shrink=on_shrink, on_retention=on_retention)
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
         """Return the spec built from the arguments. The class docstring lists what is refused."""

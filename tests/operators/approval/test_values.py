@@ -13,6 +13,8 @@ from airflow_provider_polaris.operators.approval.answer import Answer, read_answ
 from airflow_provider_polaris.operators.approval.findings import Finding, NeedsApproval, check_approved
 from airflow_provider_polaris.operators.approval.question import question_text
 from airflow_provider_polaris.operators.approval.settings import PolarisApproval, check_literals
+from airflow_provider_polaris.operators.polaris import PolarisSqlJobOperator, PolarisTableToTableOperator
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 DAY, NEXT, BOTH = "2024-06-01/P1D", "2024-06-02/P1D", "2024-06-01/P2D"
 LOSS = Finding("on_shrink", "rows of 'b' would be lost.", {"fewer": [DAY]}, {"events": 3})
@@ -185,3 +187,13 @@ def test_event_that_does_not_approve_is_an_error(event, error, message):
     with pytest.raises(error) as caught:
         read_answer(event, "it may be")
     assert str(caught.value) == message
+
+
+@pytest.mark.skipif(AIRFLOW_VERSION >= (3, 1), reason="this Airflow can ask a person")
+@pytest.mark.parametrize("kind", [PolarisTableToTableOperator, PolarisSqlJobOperator])
+def test_operator_that_asks_is_refused_when_it_is_parsed(kind):
+    """A template may render to another value, so it is accepted."""
+    arguments = {"sql": "…"} if kind is PolarisSqlJobOperator else {"source_table": "a", "target_table": "b"}
+    kind(task_id="job", on_shrink="{{ params.on_shrink }}", **arguments)
+    with pytest.raises(PolarisSpecError, match="^on_shrink='ask' requires Airflow 3.1 or newer"):
+        kind(task_id="job", on_shrink="ask", **arguments)
