@@ -195,5 +195,5 @@ def test_operator_that_asks_is_refused_when_it_is_parsed(kind):
     """A template may render to another value, so it is accepted."""
     arguments = {"sql": "…"} if kind is PolarisSqlJobOperator else {"source_table": "a", "target_table": "b"}
     kind(task_id="job", on_shrink="{{ params.on_shrink }}", **arguments)
-    with pytest.raises(PolarisSpecError, match="^on_shrink='ask' requires Airflow 3.1 or newer"):
+    with pytest.raises(PolarisSpecError, match=r"^on_shrink='ask' requires Airflow 3\.1 or newer"):
         kind(task_id="job", on_shrink="ask", **arguments)
