@@ -20,7 +20,7 @@ __all__ = ["airflow_db"]
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "examples"
 #: The Airflow version that has the feature of an example.
-SINCE = {"on_table_change": (3, 0), "retry_policy": (3, 3)}
+SINCE = {"on_table_change": (3, 0), "retry_policy": (3, 3), "age_out_approved": (3, 1), "asking_rollup": (3, 1)}
 DAGS = [path for path in sorted(FOLDER.glob("*.py")) if not path.stem.startswith("test_")]
 
 

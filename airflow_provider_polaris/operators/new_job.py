@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from airflow_provider_polaris.hooks.task_reads import TaskReads
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
+from airflow_provider_polaris.operators.approval.findings import NeedsApproval
+from airflow_provider_polaris.operators.approval.settings import PolarisApproval
 from airflow_provider_polaris.operators.constant_columns import warn_of_constants
 from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_task_test, show_problems, show_request
+from airflow_provider_polaris.operators.job_run.ask_person import ask_person
 from airflow_provider_polaris.operators.job_run.deferred_submission import (
     CLIENT_RETRIES,
     SERVICE,
@@ -31,6 +34,7 @@ class SubmittingTask(PlannedTask, Protocol):
     """The required part of an operator."""
 
     retries: Any
+    approval: PolarisApproval | None
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Check right before the POST whether the job may be submitted."""
@@ -47,6 +51,8 @@ def submit_or_defer(
     :param context: Airflow's context.
     :return: The job as the service described it last, None if no job is needed; and the arguments for ``defer``.
     :raises PolarisError: As :func:`submit_job`.
+    :raises TaskAwaitingInput: The task waits for a person (Airflow 3.3 and newer).
+    :raises TaskDeferred: The task waits for a person (Airflow 3.1 and 3.2).
     """
     run.hook.limit_retries(CLIENT_RETRIES if run.waits_elsewhere else None)
     wait: WaitElsewhere | None
@@ -55,6 +61,9 @@ def submit_or_defer(
     except WaitElsewhere as elsewhere:
         wait = elsewhere
         run.memory.waits.end(SERVICE)
+    except NeedsApproval as question:
+        operator, approval = cast("BaseOperator", task), task.approval or PolarisApproval()
+        ask_person(operator, run, context, approval, question.findings)
     except PolarisError as error:
         wait = wait_for_service(run, error)
         if wait is None:

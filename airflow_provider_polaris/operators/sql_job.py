@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_polaris.operators.checks.checking_operator import CheckingOperator
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.operators.approval.settings import PolarisApproval
     from airflow_provider_polaris.operators.guards.options import GuardOptions
     from airflow_provider_polaris.operators.job_run.run import JobRun
     from airflow_provider_polaris.runtime.compat import Context
@@ -81,14 +83,14 @@ class PolarisSqlJobOperator(CheckingOperator):
         (templated)
     :param allow_self_append: Allow an ``INSERT`` to read the table that it writes, which doubles its rows. (templated)
     :param context: Query context parameters. (templated)
-    :param on_empty_source: What to do in a ``REPLACE`` if the SELECT returns no rows: ``fail``, ``skip`` the task,
-        ``succeed`` without a job if the target has no rows either, or ``submit`` the job, which empties what it
-        replaces. (templated)
-    :param on_shrink: What to do in a ``REPLACE`` if the target has rows that the SELECT no longer returns: ``fail`` or
-        ``submit``. (templated)
+    :param on_empty_source: What to do in a ``REPLACE`` if the SELECT returns no rows: ``fail``, ``ask`` a person,
+        ``skip`` the task, ``succeed`` without a job if the target has no rows either, or ``submit`` the job, which
+        empties what it replaces. (templated)
+    :param on_shrink: What to do in a ``REPLACE`` if the target has rows that the SELECT no longer returns: ``fail``,
+        ``ask`` or ``submit``. (templated)
     :param on_conflict: What to do while another job works on the same partitions of the target: ``wait`` or ``fail``.
         (templated)
-    :param on_retention: What to do if the target's storage policy would drop what the job writes: ``fail`` or
+    :param on_retention: What to do if the target's storage policy would drop what the job writes: ``fail``, ``ask`` or
         ``submit``. (templated)
     :param checks: Conditions that the written rows must meet, in Druid SQL by name: ``{"rows": "COUNT(*) > 0", "low":
         'MIN("bytes") >= 0'}``. A condition with an aggregate function is evaluated over all rows, another one for each
@@ -96,6 +98,9 @@ class PolarisSqlJobOperator(CheckingOperator):
         over the whole table if it replaces everything, or appends rows to an unknown interval. If one is false or
         NULL, the task fails without a retry, no asset event is emitted, and the message says how to restore the
         previous rows. (templated)
+    :param approval: Whom a guard with the value ``ask`` asks, and for how long: a
+        :class:`~airflow_provider_polaris.operators.polaris.PolarisApproval`. None asks everyone who may answer, and
+        waits without a limit. Requires Airflow 3.1 or newer.
     :param polaris_conn_id: Id of the Airflow connection. (templated)
     :param wait_for_completion: Wait for the job's end and check its result. False ends the task once the job is
         submitted. (templated)
@@ -154,6 +159,7 @@ class PolarisSqlJobOperator(CheckingOperator):
         on_shrink: str = "fail",
         on_conflict: str = "wait",
         on_retention: str = "fail",
+        approval: PolarisApproval | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -169,6 +175,11 @@ class PolarisSqlJobOperator(CheckingOperator):
         self.on_shrink = on_shrink
         self.on_conflict = on_conflict
         self.on_retention = on_retention
+        self.approval = approval
+        if AIRFLOW_VERSION < (3, 1):
+            from airflow_provider_polaris.operators.approval.settings import check_literals
+
+            check_literals(on_empty_source=on_empty_source, on_shrink=on_shrink, on_retention=on_retention)
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the spec with the checked statement. The class docstring lists what is refused."""
@@ -212,7 +223,7 @@ class PolarisSqlJobOperator(CheckingOperator):
             reads=run.reads,
             counting=run.memory.counting,
         )
-        guards.check(own_jobs=earlier_jobs).apply()
+        guards.check(own_jobs=earlier_jobs).apply(run.memory.approved)
 
     def describe_guards(self) -> Sequence[str]:
         """Return the checks of the guards, one line each."""

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.operators.approval.settings import PolarisApproval, check_airflow
 from airflow_provider_polaris.runtime.compat import TaskGroup
 from airflow_provider_polaris.task_groups.age_out.copy import AgeOutCopyOperator
 from airflow_provider_polaris.task_groups.age_out.delete import AgeOutDeleteOperator
@@ -16,6 +18,7 @@ from airflow_provider_polaris.task_groups.backfill import PolarisBackfillTaskGro
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.task_groups.age_out.approve import AgeOutApproveOperator
 
 #: Arguments of the copy that the group sets itself.
 _DECIDED = frozenset(
@@ -41,7 +44,7 @@ __all__ = ["PolarisAgeOutTaskGroup", "PolarisBackfillTaskGroup"]
 
 class PolarisAgeOutTaskGroup(TaskGroup):
     """
-    Move old data to a smaller table. Tasks: plan, copy, prove, delete.
+    Move old data to a smaller table. Tasks: plan, copy, prove, approve (on request), delete.
 
     .. code-block:: python
 
@@ -73,6 +76,10 @@ class PolarisAgeOutTaskGroup(TaskGroup):
     soft-deletes what is proven (restorable for 30 days), and checks the deleted segments. Polaris deletes whole
     segments; a segment that exceeds the proven intervals is restored.
 
+    With ``approval`` (Airflow 3.1 and newer), a person **approves** the deletion in Airflow's UI after the proof. The
+    question has the numbers of the proof, and the task waits without a worker. A rejection skips the deletion. The
+    deletion fails if the proof is no longer the approved one.
+
     **Evidence** includes deep storage: asynchronous SQL, or synchronous SQL of fully precached tables. Rows in a
     stream's memory (real-time rows) are not copied, counted or deleted.
 
@@ -83,7 +90,8 @@ class PolarisAgeOutTaskGroup(TaskGroup):
     **Retry and clear.** Each task can be retried and cleared at any time. Repeating a completed group changes nothing.
     Rows are deleted only if they were found in the target immediately before.
 
-    Tasks: ``plan``, ``copy``, ``prove`` and ``delete``, which are attributes of the group, too. Arguments that all
+    Tasks: ``plan``, ``copy``, ``prove``, ``approve`` (if requested) and ``delete``, which are attributes of the group,
+    too. Arguments that all
     tasks share, such as ``retries``, go into ``default_args``. XComs: the return values of ``plan`` and ``prove`` have
     ``intervals`` and ``windows`` (``interval``, ``rows``, ``counted``); ``copy`` and ``delete`` push those of
     :class:`PolarisTableToTableOperator`. Sources: docs.imply.io/polaris/api-ingest-table, /api-replace-data,
@@ -102,6 +110,9 @@ class PolarisAgeOutTaskGroup(TaskGroup):
         ``continue``. (templated)
     :param on_aged_target: Action if the target already has rows and Polaris' job list doesn't prove that the source
         still has all rows that they were made of: ``fail`` or ``replace``. (templated)
+    :param approval: Ask a person before the deletion: True, or a
+        :class:`~airflow_provider_polaris.operators.polaris.PolarisApproval` with the users, a time limit, the default
+        answer and notifiers. None asks nobody. If guards of the copy ask, they ask the same people.
     :param polaris_conn_id: The connection of all tasks. (templated)
     :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the copy, except those that the group
         sets itself (intervals and mode). If one of its ``checks`` is not met, nothing is deleted. ``deferrable``,
@@ -122,12 +133,16 @@ class PolarisAgeOutTaskGroup(TaskGroup):
         drop_filtered: bool | str = False,
         on_open_stream: str = "fail",
         on_aged_target: str = "fail",
+        approval: PolarisApproval | bool | None = None,
         polaris_conn_id: str = "polaris_default",
         **arguments: Any,
     ) -> None:
         decided = sorted(_DECIDED & set(arguments))
         if decided:
             raise TypeError(f"PolarisAgeOutTaskGroup sets {', '.join(decided)} of its copy itself: omit it.")
+        settings = PolarisApproval() if approval is True else approval or None
+        if settings is not None:
+            check_airflow("approval", "Omit it.")
         own = split_group_arguments(arguments, tooltip=f"Age {source_table} out to {target_table}")
         super().__init__(group_id=group_id, **own)
         common = {"polaris_conn_id": polaris_conn_id, **_among(arguments, _COMMON)}
@@ -155,19 +170,39 @@ class PolarisAgeOutTaskGroup(TaskGroup):
                 plan=self.plan.output,
                 first_task=first_task,
                 polaris_conn_id=polaris_conn_id,
+                approval=settings,
                 **arguments,
             )
             self.prove = AgeOutProveOperator(
                 task_id="prove", plan=self.plan.output, job_id=self.copy.output, first_task=first_task, **common
             )
+            self.approve = None if settings is None else _approve_task(settings, self.prove.task_id)
             self.delete = AgeOutDeleteOperator(
                 task_id="delete",
                 proof=self.prove.output,
                 first_task=first_task,
+                approved=None if self.approve is None else _approved_proof(self.approve.task_id),
                 **common,
                 **_among(arguments, _OF_JOBS),
             )
-            self.plan >> self.copy >> self.prove >> self.delete
+            self.plan >> self.copy >> self.prove
+            _ = self.prove >> self.delete if self.approve is None else self.prove >> self.approve >> self.delete
+
+
+def _approve_task(approval: PolarisApproval, prove_task: str) -> AgeOutApproveOperator:
+    # Only here, because older versions of Airflow can't import it.
+    try:
+        from airflow_provider_polaris.task_groups.age_out.approve import AgeOutApproveOperator
+    except ImportError as error:
+        raise PolarisSpecError(
+            f"approval requires apache-airflow-providers-standard 1.12.2 or newer ({error}). Install "
+            "airflow-provider-polaris[approval]."
+        ) from None
+    return AgeOutApproveOperator(task_id="approve", approval=approval, prove_task=prove_task)
+
+
+def _approved_proof(approve_task: str) -> str:
+    return f"{{{{ (ti.xcom_pull(task_ids='{approve_task}') or {{}}).get('proof') or '' }}}}"
 
 
 def _among(arguments: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

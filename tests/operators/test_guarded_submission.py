@@ -108,5 +108,5 @@ def test_execute_with_a_wrong_word_fails_before_any_request(tables, clock, conte
     """The message names the argument and its values."""
     with pytest.raises(AirflowFailException) as caught:
         operator(on_shrink="maybe").execute(context)
-    assert str(caught.value) == "on_shrink 'maybe' is not a known value. Write 'fail' or 'submit'."
+    assert str(caught.value) == "on_shrink 'maybe' is not a known value. Write 'fail', 'ask' or 'submit'."
     assert tables.asked == []

@@ -29,13 +29,11 @@ class CheckingOperator(PolarisBaseOperator):
 
     def __init__(self, *, checks: Mapping[str, str | Mapping[str, str]] | str | None = None, **kwargs: Any) -> None:
         if checks:
-            from airflow_provider_polaris.operators.checks.argument import refuse_malformed
+            from airflow_provider_polaris.operators.job_run.checks_argument import refuse_malformed
 
             refuse_malformed(checks)
         super().__init__(**kwargs)
         self.checks = checks
-        #: Condition by name, as they were when the try began: Airflow renders the templates again.
-        self._conditions: dict[str, str] = {}
         #: The results, for OpenLineage.
         self._check_results: list[CheckedValue] = []
 
@@ -43,7 +41,7 @@ class CheckingOperator(PolarisBaseOperator):
         """Check the rows that the job has written; see the class."""
         from airflow_provider_polaris.runtime.waits import WaitMemory
 
-        if self._conditions:
+        if run.options.checks:
             self._check(run, WaitMemory())
 
     def continue_check(self, context: Context, event: Any = None, wait: Any = None) -> str | None:  # noqa: ARG002
@@ -70,7 +68,7 @@ class CheckingOperator(PolarisBaseOperator):
 
     def describe_checks(self) -> Sequence[str]:
         """Return the checks after the job, for a dry run, one line each."""
-        from airflow_provider_polaris.operators.checks.argument import read_checks
+        from airflow_provider_polaris.operators.job_run.checks_argument import read_checks
 
         return [f"{name}: {condition}" for name, condition in read_checks(self.checks).items()]
 
@@ -87,40 +85,12 @@ class CheckingOperator(PolarisBaseOperator):
             add_assertions(lineage.outputs[0], self._check_results, self.log)
         return lineage
 
-    def defer(self, *, kwargs: dict[str, Any] | None = None, **arguments: Any) -> Any:
-        """Defer the task, and store the conditions, too."""
-        if self._conditions and kwargs is not None and isinstance(kwargs.get("wait"), dict):
-            kwargs = {**kwargs, "wait": {**kwargs["wait"], "checks": dict(self._conditions)}}
-        return super().defer(kwargs=kwargs, **arguments)
-
     def _check(self, run: JobRun, waits: Any) -> None:
         from airflow_provider_polaris.operators.checks.deferred_check import check_or_defer
 
-        deferral = check_or_defer(run, self._conditions, waits, self._check_results)
+        deferral = check_or_defer(run, waits, self._check_results)
         if deferral is not None:
             self.defer(**deferral)
-
-    def _begin(self, context: Context) -> JobRun:
-        from airflow_provider_polaris.jobs.errors import PolarisSpecError
-        from airflow_provider_polaris.operators.checks.argument import read_checks
-
-        run = super()._begin(context)
-        self._conditions = read_checks(self.checks)
-        if self._conditions and not run.options.wait_for_completion:
-            raise PolarisSpecError(
-                "checks need wait_for_completion=True: they check the rows of a completed job. Remove one of the two."
-            )
-        return run
-
-    def _begin_again(self, wait: Any, context: Context) -> JobRun:
-        run = super()._begin_again(wait, context)
-        self._conditions = dict(wait.get("checks") or {})
-        return run
-
-    def _resume(self, wait: Any, context: Context) -> JobRun:
-        run = super()._resume(wait, context)
-        self._conditions = dict(wait.get("checks") or {})
-        return run
 
     def _resume_check(self, wait: Any, context: Context) -> JobRun:
         from airflow_provider_polaris.operators.checks.deferred_check import DeferredCheck
@@ -130,7 +100,6 @@ class CheckingOperator(PolarisBaseOperator):
         deferred = restore_state(DeferredCheck, wait)
         options = restore_state(JobOptions, deferred.options)
         run = self._new_run(deferred.polaris_conn_id, options, None, context)
-        self._conditions = dict(wait.get("checks") or {})
         deferred.restore(run)
         self.job_id = run.job_id
         return run

@@ -55,16 +55,13 @@ class DeferredCheck:
         run.waits_elsewhere = True
 
 
-def check_or_defer(
-    run: JobRun, conditions: Mapping[str, str], waits: WaitMemory, results: list[CheckedValue]
-) -> dict[str, Any] | None:
+def check_or_defer(run: JobRun, waits: WaitMemory, results: list[CheckedValue]) -> dict[str, Any] | None:
     """
     Run the checks. Instead of a long wait, a deferrable task gets the arguments of a deferral.
 
     The deadline of the task ends the wait for the job, and not the checks: each of their waits has its own limit.
 
     :param run: The job run of this try. Its job has completed. Its state is read if it is unknown.
-    :param conditions: Condition of each check, by its name.
     :param waits: The waits of the checks before an earlier deferral.
     :param results: The results are added to this list, even if an error is raised for them.
     :return: The arguments for ``defer``; None if all checks are met.
@@ -75,7 +72,7 @@ def check_or_defer(
     try:
         if run.state is None:
             run.state = checking.state = JobState.from_wire(run.hook.get_job(run.job_id))
-        CheckRun(checking, conditions).run(results)
+        CheckRun(checking).run(results)
         return None
     except WaitElsewhere as elsewhere:
         wait = elsewhere

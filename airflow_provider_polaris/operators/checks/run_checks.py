@@ -42,16 +42,15 @@ class CheckRun:
     Runs the checks of one completed job.
 
     :param run: The job run. It has the job's state and facts, and a fresh memory for the waits.
-    :param conditions: Condition of each check, by its name.
     """
 
-    def __init__(self, run: JobRun, conditions: Mapping[str, str]) -> None:
+    def __init__(self, run: JobRun) -> None:
         assert run.state is not None
         assert run.state.target_table is not None
         self._run = run
         self._state = run.state
         written = WrittenRows.of_job(run.state.target_table, run.state.body, echoed_spec(run.state.body))
-        self._checks = ResultChecks(written, conditions)
+        self._checks = ResultChecks(written, run.options.checks)
         self._table = written.table
         self._has_rows = bool(run.facts is not None and run.facts["rows_persisted"])
 

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.operators.approval.findings import Finding, check_approved
 from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
 from airflow_provider_polaris.runtime.compat import AirflowSkipException
 
@@ -24,23 +26,29 @@ class GuardDecision:
     :param action: ``submit`` the job, ``skip`` the task, or let it ``succeed`` without a job.
     :param reason: A sentence: why there is no job, or what was counted.
     :param source_rows: Number of rows that the job should process; None if they were not counted.
+    :param findings: What a person has to approve before the job is submitted.
     """
 
     action: Literal["submit", "skip", "succeed"]
     reason: str
     source_rows: int | None = None
+    findings: tuple[Finding, ...] = ()
 
-    def apply(self) -> None:
+    def apply(self, approved: Mapping[str, Any] | None = None) -> None:
         """
         Do nothing if the job is to be submitted.
 
+        :param approved: What a person has approved in this try; None if nobody was asked.
         :raises AirflowSkipException: The task is skipped.
         :raises NoJobNeeded: The task succeeds without a job.
+        :raises NeedsApproval: A person has to approve the job.
+        :raises PolarisGuardError: The guards found more than was approved.
         """
         if self.action == "skip":
             raise AirflowSkipException(self.reason)
         if self.action == "succeed":
             raise NoJobNeeded(self.reason)
+        check_approved(self.findings, approved)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from airflow_provider_polaris.jobs.guards.row_counts import RowCountQuery
 from airflow_provider_polaris.jobs.guards.shrinkage import find_shrinkage
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
+from airflow_provider_polaris.operators.approval.findings import Finding
+from airflow_provider_polaris.operators.guards import findings
 from airflow_provider_polaris.operators.guards.counted_tables import CountedTables
 from airflow_provider_polaris.operators.guards.guarded_job import GuardDecision, GuardedJob
 from airflow_provider_polaris.operators.guards.job_conflicts import ConflictGuard, WriteScope
@@ -68,6 +70,8 @@ class JobGuards(ABC):
         self._poll_interval = poll_interval
         self._reads = reads or TaskReads(hook, limits.clock, lists_jobs=True, check_alive=limits.check_alive)
         self._counting = CountedTables({} if counting is None else counting, limits.clock)
+        #: What a person has to approve.
+        self._findings: list[Finding] = []
 
     @abstractmethod
     def plan_counts(self, target: TableInfo | None) -> RowCountQuery:
@@ -107,6 +111,7 @@ class JobGuards(ABC):
         minutes until the sources are available. Waits for other jobs on the same partitions, depending on
         ``on_conflict``. If the job replaces rows, it then counts the rows that the job reads and those that it
         replaces, one query each at the same time, unless both ``on_empty_source`` and ``on_shrink`` are ``submit``.
+        What a guard with the value ``ask`` finds is part of the decision.
 
         :param own_jobs: Ids of the jobs that the same task submitted before.
         :return: The action: submit, skip or succeed.
@@ -119,6 +124,7 @@ class JobGuards(ABC):
             if they had begun, and otherwise repeats all checks.
         :raises PolarisError: A request failed.
         """
+        self._findings.clear()
         tables = self._counting.restore(self._job.sources, self._job.target) if self.counts else None
         if tables is None:
             tables = self._check_tables(own_jobs)
@@ -130,7 +136,7 @@ class JobGuards(ABC):
                     "No rows were counted.",
                     self._job.target,
                 )
-            return GuardDecision("submit", "No rows were counted.")
+            return GuardDecision("submit", "No rows were counted.", findings=tuple(self._findings))
         decision = self._check_rows(*tables)
         # Guards that run again after a later deferral repeat all checks.
         self._counting.clear()
@@ -213,7 +219,7 @@ class JobGuards(ABC):
         if target is not None:
             queries.append(CountQuery(plan.target_sql, target.storage, plan.context, as_job=False))
         # If the rows of the target matter only for an empty source, they are counted afterwards.
-        at_once = queries if self._options.on_shrink == "fail" else queries[:1]
+        at_once = queries[:1] if self._options.on_shrink == "submit" else queries
         rows = counter.start(at_once)
         source_counts = plan.read(rows[0]())
         empty = find_shrinkage(plan, source_counts, {})
@@ -223,6 +229,8 @@ class JobGuards(ABC):
             )
         if empty.is_empty and self._options.on_empty_source == "fail":
             raise self._messages.empty()
+        if empty.is_empty and self._options.on_empty_source == "ask":
+            self._findings.append(findings.empty_source(self._messages))
         written = self._job.granularities(_own(target))[0]
         self._check_retention(target, [bucket.widen(written) for bucket in empty.occupied], only_all=False)
         may_succeed = empty.is_empty and self._options.on_empty_source == "succeed"
@@ -238,21 +246,27 @@ class JobGuards(ABC):
             return GuardDecision("succeed", reason)
         if found.loses and self._options.on_shrink == "fail":
             raise self._messages.shrunk(found)
+        if found.loses and self._options.on_shrink == "ask":
+            self._findings.append(findings.lost_rows(self._messages, found))
         return self._submit(plan, self._messages.compared(found), found.source_rows)
 
     def _submit(self, plan: RowCountQuery, what: str, source_rows: int) -> GuardDecision:
         self._log.info("Counted by %s: %s.", plan.granularity.value, what)
-        return GuardDecision("submit", f"{what}.", source_rows)
+        return GuardDecision("submit", f"{what}.", source_rows, tuple(self._findings))
 
     def _check_retention(self, target: TableInfo | None, written: Collection[Interval], *, only_all: bool) -> None:
-        """Raise if a written partition would be dropped; with ``only_all``, if all of them would."""
+        """Refuse, or ask, if a written partition would be dropped; with ``only_all``, if all of them would."""
         policy = target.storage.retain if target is not None else None
         if policy is None or self._options.on_retention == "submit":
             return
         now = self._limits.clock.now()
         lost = [bucket for bucket in written if not policy.keeps(bucket, now)]
-        if lost and (len(lost) == len(written) or not only_all):
+        if not lost or (only_all and len(lost) < len(written)):
+            return
+        if self._options.on_retention == "fail":
             raise self._messages.dropped(policy, merge(lost), now)
+        if not only_all or not self.counts:  # otherwise the check after the counts finds them again
+            self._findings.append(findings.dropped_rows(self._messages, policy, merge(lost)))
 
 
 def _own(target: TableInfo | None) -> Granularity | None:

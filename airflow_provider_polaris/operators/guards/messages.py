@@ -91,6 +91,10 @@ class JobMessages(ABC):
         """Return the error for a job that would find no rows."""
 
     @abstractmethod
+    def lost_rows(self, found: Shrinkage) -> str:
+        """Return the sentence on the rows that the job would replace and can't reproduce."""
+
+    @abstractmethod
     def shrunk(self, found: Shrinkage) -> PolarisGuardError:
         """Return the error for a job that would replace rows that it can't reproduce."""
 
@@ -168,8 +172,8 @@ class GuardMessages(JobMessages):
             f"{override_hint('on_empty_source')}."
         )
 
-    def shrunk(self, found: Shrinkage) -> PolarisGuardError:
-        """Return the error for a job that would replace rows that the source no longer has."""
+    def lost_rows(self, found: Shrinkage) -> str:
+        """Return the sentence on the rows that the source no longer has."""
         parts = []
         if found.emptied:
             parts.append(
@@ -185,11 +189,14 @@ class GuardMessages(JobMessages):
                 f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
                 f"which the service may replace as a whole, and the source {self._source} can't fill it again"
             )
+        return f"the job would replace rows of table {self.target!r} that it can't reproduce: {'; '.join(parts)}."
+
+    def shrunk(self, found: Shrinkage) -> PolarisGuardError:
+        """Return the error for a job that would replace rows that the source no longer has."""
         return PolarisGuardError(
-            f"the job would replace rows of table {self.target!r} that it can't reproduce: {'; '.join(parts)}. Nothing "
-            "was submitted, and the table is unchanged. If the source's old data was deleted on purpose, its rollup is "
-            "the only remaining copy: don't run this task again for that time. To replace the rows anyway, "
-            f"{override_hint('on_shrink')}."
+            f"{self.lost_rows(found)} Nothing was submitted, and the table is unchanged. If the source's old data "
+            "was deleted on purpose, its rollup is the only remaining copy: don't run this task again for that time. "
+            f"To replace the rows anyway, {override_hint('on_shrink')}."
         )
 
 
@@ -205,9 +212,18 @@ def describe_target_guards(options: GuardOptions, target: str) -> list[str]:
         "fail": "fail if another job works on the same partitions",
     }[options.on_conflict]
     lines = [f"{conflict} of {target!r} (on_conflict={options.on_conflict!r})"]
-    if options.on_retention == "fail":
-        lines.append(f"fail if the storage policy of {target!r} would drop what is written (on_retention='fail')")
+    if options.on_retention != "submit":
+        action = fail_or_ask(options.on_retention)
+        lines.append(
+            f"{action} if the storage policy of {target!r} would drop what is written "
+            f"(on_retention={options.on_retention!r})"
+        )
     return lines
+
+
+def fail_or_ask(value: str) -> str:
+    """Return what a guard does about a finding, for a dry run."""
+    return "ask a person" if value == "ask" else "fail"
 
 
 def describe_empty_source(options: GuardOptions) -> str:
@@ -218,6 +234,7 @@ def describe_empty_source(options: GuardOptions) -> str:
     """
     action = {
         "fail": "fail if there are none",
+        "ask": "ask a person if there are none",
         "skip": "be skipped if there are none",
         "succeed": "succeed without a job if there are none and the target has none either",
         "submit": "continue if there are none",
@@ -251,9 +268,9 @@ def describe_source_guards(
     except PolarisSpecError as error:
         return [f"fail, because {error}"]
     lines.append(f"count the rows of {source!r} for the job, by a query, and {describe_empty_source(options)}")
-    if options.on_shrink == "fail":
+    if options.on_shrink != "submit":
         lines.append(
-            f"count the rows of {target!r} that would be replaced, by a query, and fail if there are any that "
-            f"{source!r} no longer has (on_shrink='fail')"
+            f"count the rows of {target!r} that would be replaced, by a query, and {fail_or_ask(options.on_shrink)} if "
+            f"there are any that {source!r} no longer has (on_shrink={options.on_shrink!r})"
         )
     return lines

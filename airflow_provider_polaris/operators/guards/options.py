@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.time.instant import quote
+from airflow_provider_polaris.operators.approval.settings import check_literals
 from airflow_provider_polaris.runtime.arguments import as_text
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ class GuardOptions:
     """
     The parsed guard arguments.
 
-    :param on_empty_source: ``fail``, ``skip``, ``succeed`` or ``submit`` if the job would find no rows.
-    :param on_shrink: ``fail`` or ``submit`` if the job would replace rows that the source no longer has.
+    :param on_empty_source: ``fail``, ``ask``, ``skip``, ``succeed`` or ``submit`` if the job would find no rows.
+    :param on_shrink: ``fail``, ``ask`` or ``submit`` if the job would replace rows that the source no longer has.
     :param on_conflict: ``wait`` or ``fail`` while another job works on the same partitions.
-    :param on_retention: ``fail`` or ``submit`` if the target's storage policy would drop what the job writes.
+    :param on_retention: ``fail``, ``ask`` or ``submit`` if the target's storage policy would drop what the job writes.
     """
 
     on_empty_source: str = "fail"
@@ -42,14 +43,17 @@ class GuardOptions:
         """
         Parse rendered arguments; upper and lower case are equal.
 
-        :raises PolarisSpecError: A value is unknown; the message gives it and all known values.
+        :raises PolarisSpecError: A value is unknown; the message gives it and all known values. Or it is ``ask``, and
+            Airflow is older than 3.1.
         """
-        return cls(
-            on_empty_source=_word(on_empty_source, "on_empty_source", "fail", "skip", "succeed", "submit"),
-            on_shrink=_word(on_shrink, "on_shrink", "fail", "submit"),
+        options = cls(
+            on_empty_source=_word(on_empty_source, "on_empty_source", "fail", "ask", "skip", "succeed", "submit"),
+            on_shrink=_word(on_shrink, "on_shrink", "fail", "ask", "submit"),
             on_conflict=_word(on_conflict, "on_conflict", "wait", "fail"),
-            on_retention=_word(on_retention, "on_retention", "fail", "submit"),
+            on_retention=_word(on_retention, "on_retention", "fail", "ask", "submit"),
         )
+        check_literals(**asdict(options))
+        return options
 
     @classmethod
     def of_task(cls, task: Any, memory: TryMemory) -> GuardOptions:

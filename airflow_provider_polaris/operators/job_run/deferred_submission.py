@@ -75,13 +75,22 @@ def submission_deferral(run: JobRun, wait: WaitElsewhere) -> dict[str, Any]:
     :param wait: The wait.
     """
     run.memory.waits.deferrals += 1
+    return wait_deferral(run, wait, "continue_submission", save_submission(run))
+
+
+def save_submission(run: JobRun) -> dict[str, Any]:
+    """
+    Return the fields of :class:`DeferredSubmission` for a task that has no job yet.
+
+    :param run: The job run of this try.
+    """
     saved = DeferredSubmission(
         polaris_conn_id=run.hook.polaris_conn_id,
         options=asdict(run.options),
         deadline=None if run.deadline is None else run.deadline.timestamp(),
         memory=run.memory.to_json(),
     )
-    return wait_deferral(run, wait, "continue_submission", asdict(saved))
+    return asdict(saved)
 
 
 def wait_deferral(run: JobRun, wait: WaitElsewhere, method_name: str, saved: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
@@ -26,6 +26,7 @@ class JobOptions:
     :param fail_on_warning: Treat a warning as a failure.
     :param durable: Store the job's id in Airflow's task state store.
     :param repeat_append: Submit even if that could add rows twice.
+    :param checks: Condition that the written rows must meet, by the name of the check.
     """
 
     wait_for_completion: bool
@@ -38,6 +39,7 @@ class JobOptions:
     fail_on_warning: bool
     durable: bool = True
     repeat_append: bool = False
+    checks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> JobOptions:
@@ -54,6 +56,16 @@ class JobOptions:
         def flag(name: str) -> bool:
             return as_bool(arguments[name], name)
 
+        checks: dict[str, str] = {}
+        if arguments.get("checks"):
+            from airflow_provider_polaris.operators.job_run.checks_argument import read_checks
+
+            checks = read_checks(arguments["checks"])
+            if checks and not flag("wait_for_completion"):
+                raise PolarisSpecError(
+                    "checks need wait_for_completion=True: they check the rows of a completed job. Remove one of the "
+                    "two."
+                )
         return cls(
             wait_for_completion=flag("wait_for_completion"),
             deferrable=flag("deferrable"),
@@ -65,4 +77,5 @@ class JobOptions:
             fail_on_warning=flag("fail_on_warning"),
             durable=flag("durable"),
             repeat_append=flag("repeat_append"),
+            checks=checks,
         )

@@ -13,6 +13,7 @@ from airflow_provider_polaris.runtime.deferral import restart_execution_timeout
 from airflow_provider_polaris.runtime.rendering import RendersTexts
 
 if TYPE_CHECKING:
+    from airflow_provider_polaris.operators.approval.settings import PolarisApproval
     from airflow_provider_polaris.operators.job_run.options import JobOptions
     from airflow_provider_polaris.operators.job_run.run import JobRun
     from airflow_provider_polaris.runtime.compat import Context
@@ -26,6 +27,8 @@ class ResumingOperator(RendersTexts):
     """
 
     job_id: str | None
+    #: Whom a guard asks; None for the defaults. Only the operators with such guards set it.
+    approval: PolarisApproval | None = None
 
     @abstractmethod
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
@@ -47,24 +50,26 @@ class ResumingOperator(RendersTexts):
     def _set_job(self, run: JobRun) -> None:
         """Store the job's id on the operator, and cancel the job if the task was killed."""
 
-    def continue_submission(self, context: Context, event: Any = None, wait: Any = None) -> str | None:  # noqa: ARG002
+    def continue_submission(self, context: Context, event: Any = None, wait: Any = None) -> str | None:
         """
         Continue after a deferral before the job was submitted, as :meth:`execute` does.
 
         The task submits as a retry in the same try would, but keeps its plan and what it has counted. The event only
-        ends the wait: what it stands for is looked at again.
+        ends the wait: what it stands for is looked at again. After a question, it is the answer of a person.
 
         :param context: Airflow's context.
-        :param event: Event of the trigger.
+        :param event: Event of the trigger, or the answer.
         :param wait: The saved state. ``airflow dags test`` drops it. It is None then, and the task starts again and
             waits in this worker.
         :raises AirflowFailException: As :meth:`execute`.
         :raises PolarisError: As :meth:`execute`.
         :raises TaskDeferred: The task waits in the triggerer, for something else or for its job.
         """
-        if wait is None:
-            return self._attempt(context, lambda: self._begin_here(context), lambda run: self._submit(run, context))
-        return self._attempt(context, lambda: self._begin_again(wait, context), lambda run: self._submit(run, context))
+
+        def begin() -> JobRun:
+            return self._begin_here(context, event) if wait is None else self._begin_again(wait, context, event)
+
+        return self._attempt(context, begin, lambda run: self._submit(run, context))
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> str | None:
         """
@@ -131,14 +136,18 @@ class ResumingOperator(RendersTexts):
         self.job_id = run.job_id
         return run
 
-    def _begin_here(self, context: Context) -> JobRun:
+    def _begin_here(self, context: Context, event: Any = None) -> JobRun:
         """Return a new job run whose waits stay in this worker."""
+        from airflow_provider_polaris.operators.job_run.ask_person import check_resumed_state
+
+        check_resumed_state(event)
         run = self._begin(context)
-        run.waits_elsewhere = False
+        run.waits_elsewhere = run.memory.asks = False
         return run
 
-    def _begin_again(self, wait: Any, context: Context) -> JobRun:
+    def _begin_again(self, wait: Any, context: Context, event: Any = None) -> JobRun:
         """Restore a job run that has no job yet."""
+        from airflow_provider_polaris.operators.job_run.ask_person import take_answer
         from airflow_provider_polaris.operators.job_run.deferred_submission import DeferredSubmission
         from airflow_provider_polaris.operators.job_run.options import JobOptions
         from airflow_provider_polaris.operators.submission.try_memory import TryMemory
@@ -148,7 +157,8 @@ class ResumingOperator(RendersTexts):
         options = restore_state(JobOptions, saved.options)
         deadline = None if saved.deadline is None else datetime.fromtimestamp(saved.deadline, timezone.utc)
         run = self._new_run(saved.polaris_conn_id, options, deadline, context)
-        run.memory, run.waits_elsewhere = TryMemory.restore(saved.memory), True
+        run.memory, run.waits_elsewhere = TryMemory.restore(saved.memory), options.deferrable
+        take_answer(run, event)
         return run
 
     def _submit_in_worker(self, run: JobRun, next_kwargs: Mapping[str, Any], context: Context) -> None:

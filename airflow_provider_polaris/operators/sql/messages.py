@@ -12,6 +12,7 @@ from airflow_provider_polaris.operators.guards.messages import (
     JobMessages,
     describe_empty_source,
     describe_target_guards,
+    fail_or_ask,
     format_intervals,
     override_hint,
 )
@@ -80,8 +81,8 @@ class StatementMessages(JobMessages):
             f"it is, or {override_hint('on_empty_source')}."
         )
 
-    def shrunk(self, found: Shrinkage) -> PolarisGuardError:
-        """Return the error for a job that would replace rows that its SELECT no longer returns."""
+    def lost_rows(self, found: Shrinkage) -> str:
+        """Return the sentence on the rows that the SELECT no longer returns."""
         parts = []
         if found.emptied:
             parts.append(f"{format_intervals(found.emptied)} has rows there and none in the result of sql")
@@ -95,11 +96,14 @@ class StatementMessages(JobMessages):
                 f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
                 "which the service may replace as a whole, and the result of sql doesn't fill it again"
             )
+        return f"the job would replace rows of table {self.target!r} that it can't reproduce: {'; '.join(parts)}."
+
+    def shrunk(self, found: Shrinkage) -> PolarisGuardError:
+        """Return the error for a job that would replace rows that its SELECT no longer returns."""
         return PolarisGuardError(
-            f"the job would replace rows of table {self.target!r} that it can't reproduce: {'; '.join(parts)}. "
-            "Nothing was submitted, and the table is unchanged. If old data of its sources was deleted on purpose, "
-            "the table has the only remaining copy: don't run this task again for that time. To replace the rows "
-            f"anyway, {override_hint('on_shrink')}."
+            f"{self.lost_rows(found)} Nothing was submitted, and the table is unchanged. If old data of its "
+            "sources was deleted on purpose, the table has the only remaining copy: don't run this task again for that "
+            f"time. To replace the rows anyway, {override_hint('on_shrink')}."
         )
 
 
@@ -120,9 +124,9 @@ def describe_statement_guards(
     if not options.counts:
         return [*lines, COUNTS_NOTHING]
     lines.append(f"count the rows of the SELECT, by a query, and {describe_empty_source(options)}")
-    if options.on_shrink == "fail":
+    if options.on_shrink != "submit":
         lines.append(
-            f"count the rows of {statement.target!r} that are replaced, by a query, and fail if the SELECT doesn't "
-            "return them (on_shrink='fail')"
+            f"count the rows of {statement.target!r} that are replaced, by a query, and "
+            f"{fail_or_ask(options.on_shrink)} if the SELECT doesn't return them (on_shrink={options.on_shrink!r})"
         )
     return lines

@@ -31,6 +31,9 @@ class TryMemory:
     :param throttled: The record of a POST that was answered with 429, before it is sent again.
     :param sent: Whether a POST was attempted. After that, the task is deferred only if the answer was 429.
     :param waits: The waits of the try.
+    :param asks: Whether the task may ask a person.
+    :param question: The findings that a person was asked about, and when; None if there is no open question.
+    :param approved: The findings that a person approved, and who; None if nobody did in this try.
     """
 
     spec: dict[str, Any] | None = None
@@ -43,6 +46,9 @@ class TryMemory:
     throttled: dict[str, Any] | None = None
     sent: bool = False
     waits: WaitMemory = field(default_factory=WaitMemory)
+    asks: bool = True
+    question: dict[str, Any] | None = None
+    approved: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields by name."""

@@ -28,14 +28,16 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
 
     :param proof: Result of the prove task. (templated)
     :param first_task: The task to clear to copy again.
+    :param approved: Digest of the proof that a person approved; None if nobody is asked. (templated)
     """
 
-    template_fields: Sequence[str] = ("proof", *PolarisBaseOperator.template_fields)
+    template_fields: Sequence[str] = ("proof", "approved", *PolarisBaseOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"proof": "json"}
 
-    def __init__(self, *, proof: Any, first_task: str, **kwargs: Any) -> None:
+    def __init__(self, *, proof: Any, first_task: str, approved: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.proof = proof
+        self.approved = approved
         self.first_task = first_task
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
@@ -46,7 +48,9 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         from airflow_provider_polaris.jobs.tables.description import TableDescription
         from airflow_provider_polaris.jobs.validation.deletion import check_deletion
         from airflow_provider_polaris.jobs.validation.rules import check_spec
+        from airflow_provider_polaris.task_groups.age_out.proof_digest import check_digest
 
+        check_digest(self.proof, self.approved)
         proof = AgingPlan.from_json(self.proof, "proof")
         spec = parse_spec(
             {

@@ -161,15 +161,16 @@ class Airflow(ABC):
             for component in self.components:
                 stack.callback(component.kill)
 
-    def run(self, dag_id: str, **conf: Any) -> Task:
+    def run(self, dag_id: str, task_id: str = "rollup", **conf: Any) -> Task:
         """
-        Start a run of a DAG, as soon as Airflow knows it, and return its only task.
+        Start a run of a DAG, as soon as Airflow knows it, and return its only task, or another one.
 
         :param dag_id: The DAG.
+        :param task_id: The task.
         :param conf: Overrides the DAG's parameters.
         """
         eventually(lambda: self.api.knows_dag(dag_id), bool, what=f"DAG {dag_id!r}")
-        return self.api.run(dag_id, "rollup", conf)
+        return self.api.run(dag_id, task_id, conf)
 
     def see_worker_free(self, task: Task, attempt: int = 1) -> None:
         """
@@ -181,7 +182,8 @@ class Airflow(ABC):
         :param task: A task.
         :param attempt: Its attempt, which ran once so far.
         """
-        told = rf"Received executor event .*run_id='{re.escape(task.run_id)}', try_number={attempt},"
+        name = re.escape(task.task_id)
+        told = rf"Received executor event .*task_id='{name}', run_id='{re.escape(task.run_id)}', try_number={attempt},"
         (scheduler,) = (one for one in self.components if one.name == "scheduler")
         eventually(
             lambda: re.search(told, scheduler.log.read_text(errors="replace")),

@@ -103,6 +103,10 @@ class RestApi(ABC):
         """
         return self._ask(method, self.prefix + path, body)
 
+    def status(self, method: str, path: str, body: Any) -> int:
+        """Send a request once, and return the status of the answer."""
+        return self._http.request(method, self._url + self.prefix + path, json=body, timeout=120).status_code
+
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = eventually(
             lambda: self._http.request(method, self._url + path, json=body, timeout=120),

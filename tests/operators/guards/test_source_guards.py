@@ -263,10 +263,10 @@ def test_check_source_absent_refuses(world: World) -> None:
 @pytest.mark.parametrize(
     "argument, value, known",
     [
-        ("on_empty_source", "Ignore", "'fail', 'skip', 'succeed' or 'submit'"),
-        ("on_shrink", "skip", "'fail' or 'submit'"),
+        ("on_empty_source", "Ignore", "'fail', 'ask', 'skip', 'succeed' or 'submit'"),
+        ("on_shrink", "skip", "'fail', 'ask' or 'submit'"),
         ("on_conflict", "submit", "'wait' or 'fail'"),
-        ("on_retention", "wait", "'fail' or 'submit'"),
+        ("on_retention", "wait", "'fail', 'ask' or 'submit'"),
     ],
 )
 def test_read_unknown_word_refuses(argument: str, value: str, known: str) -> None:
