@@ -17,6 +17,7 @@ from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisForeig
 from airflow_provider_polaris.jobs.spec.job_spec import ColumnMapping
 from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.operators.base import PolarisBaseOperator
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 from tests.operators import table_to_table
 from tests.operators.table_to_table import refusal
@@ -376,9 +377,10 @@ def test_execute_overwrites_no_argument(tables, clock, context):
 
 def test_templates_cover_every_argument():
     """Each argument but an object that Airflow reads is templated, and the tuple is fixed."""
-    own = set(inspect.signature(PolarisTableToTableOperator.__init__).parameters)
-    base = set(inspect.signature(PolarisTableToTableOperator.__mro__[1].__init__).parameters)
-    assert set(PolarisTableToTableOperator.template_fields) == (own | base) - {"self", "kwargs", "approval"}
+    classes = PolarisTableToTableOperator.__mro__[:3]
+    assert classes[-1] is PolarisBaseOperator
+    arguments = {name for one in classes for name in inspect.signature(one.__init__).parameters}
+    assert set(PolarisTableToTableOperator.template_fields) == arguments - {"self", "kwargs", "approval"}
     assert type(PolarisTableToTableOperator.template_fields) is tuple
     assert set(PolarisTableToTableOperator.template_fields_renderers) <= set(
         PolarisTableToTableOperator.template_fields
