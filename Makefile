@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-scale e2e-scale-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
+.PHONY: help setup quickstart quickstart-druid mutation licences demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-scale e2e-scale-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,8 +47,9 @@ demo-druid: $(READY)  ## the same on a real Apache Druid; needs Java 17 and Mave
 demo-aging: $(READY)  ## age two of these days out into a smaller table and restore one
 	$(BIN)/python scripts/demo_aging.py
 
+# AIRFLOW_PORT=N and POLARIS_PORT=N take other ports than 8080 and 8099.
 ui: $(READY)  ## a local Polaris and a whole Airflow to look at, until Ctrl-C
-	$(BIN)/python scripts/ui.py
+	$(BIN)/python scripts/ui.py $(if $(AIRFLOW_PORT),--airflow-port $(AIRFLOW_PORT)) $(if $(POLARIS_PORT),--polaris-port $(POLARIS_PORT))
 
 pictures: $(READY)  ## take the pictures of README and docs from what `make ui` shows; needs Chromium
 	$(BIN)/python scripts/ui.py --home .demo/pictures --for '$(BIN)/python scripts/pictures.py'
@@ -143,6 +144,12 @@ format: $(READY)  ## apply the fixes of ruff
 
 build: $(READY)  ## wheel and sdist in dist/
 	$(BIN)/uv build --python $(BIN)/python
+
+quickstart: $(READY)  ## run the pages of docs/quickstart for laptops and Polaris line by line, some 3 minutes
+	$(BIN)/python scripts/quickstart.py laptop polaris
+
+quickstart-druid: $(READY)  ## the page for your own Druid, on a real Druid 27; needs Java 17 and Maven
+	$(BIN)/python scripts/quickstart.py druid
 
 release-check: $(READY)  ## build, let twine check, and run a DAG from the wheel in a new environment, about a minute
 	$(BIN)/python scripts/release_check.py

@@ -75,7 +75,11 @@ def test_deferred_operator_goes_on_with_its_job(release: Path) -> None:
 
 def test_task_that_was_deferred_before_its_job_goes_on_with_its_plan(release: Path) -> None:
     """The planned job, the deadline, and what it has done."""
-    stored = left(release, "deferrals")["operators.polaris.PolarisTableToTableOperator"]["kwargs"]["wait"]
+    deferrals = left(release, "deferrals")
+    if release.name == "0.1":
+        assert "operators.polaris.PolarisTableToTableOperator" not in deferrals
+        return  # 0.1 defers a task only when it has its job
+    stored = deferrals["operators.polaris.PolarisTableToTableOperator"]["kwargs"]["wait"]
     operator = PolarisTableToTableOperator(task_id="load", source_table="a", target_table="b")
     operator._kill = CancelOnKill()
 
