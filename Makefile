@@ -154,6 +154,10 @@ quickstart-druid: $(READY)  ## the page for your own Druid, on a real Druid 27; 
 release-check: $(READY)  ## build, let twine check, and run a DAG from the wheel in a new environment, about a minute
 	$(BIN)/python scripts/release_check.py
 
+licences: $(READY)  ## the licences of all dependencies, in dist/licences.csv
+	@mkdir -p dist
+	$(BIN)/python scripts/licences.py | tee dist/licences.csv
+
 changelog: $(READY)  ## show what is not released yet
 	@$(BIN)/towncrier build --draft --version Unreleased
 

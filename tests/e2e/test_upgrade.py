@@ -96,7 +96,7 @@ def test_tasks_of_0_1_0_end_once_after_the_upgrade(installation, old_airflow, po
         assert sorted((row["city"], row["sessions"]) for row in rows) == ROLLED_UP
     assert polaris.query('SELECT COUNT(*) AS "n" FROM "Upgrade Detail"') == [{"n": 0}]
     assert tasks["data_sensor"].xcom("polaris_data")["rows"] == 1
-    assert tasks["append"].look()["try_number"] == 2
+    assert tasks["append"].look()["try_number"] > 1
 
 
 def running(polaris):

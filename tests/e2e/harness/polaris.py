@@ -114,10 +114,10 @@ class Polaris:
         return values
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return all jobs except the one that created the source, the oldest first, as described."""
+        """Return all jobs that read a table, the oldest first, as described."""
         values = self._api("GET", "/jobs", params={"sortColumn": "created_date_time", "sortOrder": "ASC"})["values"]
         described = [self._api("GET", f"/jobs/{one['id']}") for one in values]
-        return [job for job in described if job["source"]["type"] == "table"]
+        return [job for job in described if job.get("source", {}).get("type") == "table"]
 
     def statuses(self) -> list[tuple[str, str]]:
         """Return the status and the desired status of these jobs: ``running`` or ``canceled``."""

@@ -33,7 +33,7 @@ with DAG("upgrade_append", schedule=None, start_date=START):
         task_id="rollup",
         target_table="Upgrade Append",
         ingestion_mode="append",
-        retries=1,
+        retries=4,  # an API server that is just starting costs a try now and then
         retry_delay=timedelta(seconds=1),
         **DAY,
     )
