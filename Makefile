@@ -92,6 +92,9 @@ e2e-scale-smoke: $(READY)  ## 60 of them
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke
 
+e2e-smoke-%: $(VENV)-%/.ready  ## the same on another Airflow, such as e2e-smoke-3.1
+	$(VENV)-$*/bin/python -m pytest tests/e2e/test_smoke.py -m smoke
+
 compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ## the tests on Airflow 2.11 to 3.3; VERSIONS="3.0 3.3" takes some
 	$(BIN)/python scripts/compat.py $(foreach version,$(VERSIONS),$(version)=$(call environment,$(version)))
 

@@ -61,7 +61,9 @@ def replace_values(lines: str, values: dict[str, str]) -> str:
     :param values: The values by their names.
     """
     for name, value in values.items():
-        lines = re.sub(rf"^export {name}=.*$", lambda _, n=name, v=value: f"export {n}={shlex.quote(v)}", lines, flags=re.M)
+        lines = re.sub(
+            rf"^export {name}=.*$", lambda _, n=name, v=value: f"export {n}={shlex.quote(v)}", lines, flags=re.M
+        )
     return lines
 
 
@@ -133,7 +135,9 @@ def emulator() -> Iterator[dict[str, str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            address = next((found[0] for line in server.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line))), "")
+            address = next(
+                (found[0] for line in server.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line))), ""
+            )
             page = (PAGES / "polaris.md").read_text()
             _, project, key = re.findall(r"`(http://127\S+|0{8}-\S+|pok_emulator)`", page)
             yield {"POLARIS_URL": address, "POLARIS_PROJECT": project, "POLARIS_KEY": key}

@@ -2,7 +2,8 @@
 """
 Try a wheel as a stranger would: a new environment, no repository, the local Polaris, one example DAG.
 
-Builds wheel and sdist twice and compares them, lets twine check them, installs the wheel, and runs everything else in a directory of its own.
+Builds wheel and sdist twice and compares them, lets twine check them, installs the wheel, and runs everything else in a
+directory of its own.
 """
 
 from __future__ import annotations

@@ -166,7 +166,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0] if __doc__ else None)
     parser.add_argument("--home", type=Path, default=ROOT / ".demo", help="where everything is kept")
-    parser.add_argument("--airflow-port", type=int, help=f"port of Airflow's pages (default: {AIRFLOW_PORT} or, if taken, any)")
+    parser.add_argument(
+        "--airflow-port", type=int, help=f"port of Airflow's pages (default: {AIRFLOW_PORT} or, if taken, any)"
+    )
     parser.add_argument("--polaris-port", type=int, help=f"port of the emulator (default: {PORT} or, if taken, any)")
     parser.add_argument("--for", dest="command", metavar="COMMAND", help="run this, with both up, and stop")
     arguments = parser.parse_args()

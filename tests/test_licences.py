@@ -40,7 +40,7 @@ def test_licence_is_the_most_exact_statement(fields: dict[str, Any], licence: st
 
 
 def test_list_has_direct_and_indirect_dependencies_and_no_tools() -> None:
-    """duckdb is one of the extra, sniffio or anyio an indirect one; pytest is a tool."""
+    """An extra brings duckdb, requests brings certifi; pytest is a tool."""
     names = {line.name.lower() for line in licences.licences()}
     assert {"apache-airflow", "duckdb", "sqlglot", "requests", "certifi"} <= names
     assert not {"pytest", "ruff", "mypy", "airflow-provider-polaris"} & names

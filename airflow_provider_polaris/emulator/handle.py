@@ -12,6 +12,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
 
-    text = f"{__name__}.{name} has moved: import it from {PolarisEmulator.__module__}. The old path goes with release 0.4."
+    text = (
+        f"{__name__}.{name} has moved: import it from {PolarisEmulator.__module__}. The old path goes with release 0.4."
+    )
     warnings.warn(text, DeprecationWarning, stacklevel=2)
     return PolarisEmulator

@@ -34,7 +34,12 @@ ELSEWHERE = {
 }
 #: Two days, each with two hours.
 ROWS = [
-    {"timestamp": f"2024-06-{day:02}T{hour:02}:10:00Z", "city": city, "session": f"S{hour}", "session_length": 40_000 * hour}
+    {
+        "timestamp": f"2024-06-{day:02}T{hour:02}:10:00Z",
+        "city": city,
+        "session": f"S{hour}",
+        "session_length": 40_000 * hour,
+    }
     for day in (1, 2)
     for hour, city in ((1, "Oslo"), (1, "Perth"), (2, "Oslo"))
 ]

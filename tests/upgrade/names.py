@@ -28,8 +28,10 @@ MODULES = (
 
 
 def names() -> list[str]:
-    """Return each name as ``module:Class``, ``module:Class(argument``, ``module:Class.method`` or ``…method(argument``."""
-    return sorted({f"{module}:{name}" for module in MODULES for name in _of_module(import_module(f"{PACKAGE}.{module}"))})
+    """Return each name: ``module:Class``, ``module:Class(argument``, ``module:Class.method`` or ``…method(argument``."""
+    return sorted(
+        {f"{module}:{name}" for module in MODULES for name in _of_module(import_module(f"{PACKAGE}.{module}"))}
+    )
 
 
 def _of_module(module: Any) -> Iterator[str]:

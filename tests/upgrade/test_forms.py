@@ -44,7 +44,7 @@ def test_release_in_the_tree_leaves_what_was_written_down(release: Path) -> None
 
 
 def test_public_names_and_arguments_of_the_release_exist(release: Path) -> None:
-    """A DAG that was written for the release needs no change; a renamed name stays, with a warning, for two releases."""
+    """A DAG that was written for the release needs no change; an old name stays, with a warning, for two releases."""
     stored = (release / "names.txt").read_text().splitlines()
 
     assert "operators.polaris:PolarisTableToTableOperator(source_table" in stored

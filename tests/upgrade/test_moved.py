@@ -22,14 +22,13 @@ def test_moved_class_is_found_at_its_old_place_with_a_warning(place: str) -> Non
     """The warning has the old path, the new one, and the release that removes it."""
     module, moved = import_module(f"airflow_provider_polaris.{place}"), MOVED[place]
 
-    with pytest.warns(DeprecationWarning) as warned:
+    with pytest.warns(DeprecationWarning, match="has moved") as warned:
         found = getattr(module, moved.__name__)
 
     assert found is moved
-    assert [str(each.message) for each in warned] == [
-        f"airflow_provider_polaris.{place}.{moved.__name__} has moved: import it from {moved.__module__}. "
-        "The old path goes with release 0.4."
-    ]
+    old, new = f"airflow_provider_polaris.{place}.{moved.__name__}", moved.__module__
+    told = f"{old} has moved: import it from {new}. The old path goes with release 0.4."
+    assert [str(each.message) for each in warned] == [told]
     assert warned[0].filename == __file__
 
 
