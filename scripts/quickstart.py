@@ -5,7 +5,7 @@ Run a page of ``docs/quickstart`` as a reader does: each line, in one shell, in 
 The lines of the blocks marked ``sh`` are sent to bash as they are; only the values of the ``export`` lines that the
 page asks to replace are replaced. After a block the lines of the next block marked ``output`` must be in what it
 printed. ``--set`` gives the addresses of services. Without it, the page on Polaris gets an emulator and the values that
-it names for it.
+it names for it, and the page on Druid the Druid 27 of ``make druid``, which is stopped afterwards unless it ran before.
 """
 
 from __future__ import annotations
@@ -146,6 +146,19 @@ def emulator() -> Iterator[dict[str, str]]:
             server.wait(20)
 
 
+def missing_for_druid() -> str | None:
+    """Return what Druid lacks on this machine, as a sentence; None if it can be started."""
+    sys.path.append(str(ROOT / "scripts" / "druid"))
+    from cluster import ToolMissing, check_java, check_maven
+
+    try:
+        check_java()
+        check_maven()
+    except ToolMissing as error:
+        return str(error)
+    return None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="+", choices=sorted(path.stem for path in PAGES.glob("*.md")))
@@ -156,6 +169,13 @@ def main() -> None:
             values = dict(each.split("=", 1) for each in arguments.set)
             if page == "polaris" and not values:
                 values = stack.enter_context(emulator())
+            if page == "druid" and not values:
+                if reason := missing_for_druid():
+                    print(f"druid: not run. {reason}")
+                    continue
+                from demo_druid import local_druid
+
+                values = {"DRUID_ROUTER": stack.enter_context(local_druid())}
             run(page, values)
 
 

@@ -28,7 +28,7 @@ MODULES = (
 
 
 def names() -> list[str]:
-    """Return each name: ``module:Class``, ``module:Class(argument``, ``module:Class.method`` or ``…method(argument``."""
+    """Return each name: ``module:Class``, ``module:Class(argument``, ``module:Class.method``, ``…method(argument``."""
     return sorted(
         {f"{module}:{name}" for module in MODULES for name in _of_module(import_module(f"{PACKAGE}.{module}"))}
     )
