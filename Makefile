@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart quickstart-druid mutation licences demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-scale e2e-scale-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
+.PHONY: help setup e2e-older quickstart quickstart-druid mutation licences demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-scale e2e-scale-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -99,8 +99,10 @@ e2e-scale-smoke: $(READY)  ## 60 of them
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke
 
-e2e-smoke-%: $(VENV)-%/.ready  ## the same on another Airflow, such as e2e-smoke-3.1
-	$(VENV)-$*/bin/python -m pytest tests/e2e/test_smoke.py -m smoke
+# OLDER="3.1" takes one.
+OLDER ?= 3.1 3.2
+e2e-older: $(foreach version,$(OLDER),$(call environment,$(version))/.ready)  ## the same on real schedulers of Airflow 3.1 and 3.2
+	for version in $(OLDER); do $(VENV)-$$version/bin/python -m pytest tests/e2e/test_smoke.py -m smoke || exit 1; done
 
 compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ## the tests on Airflow 2.11 to 3.3; VERSIONS="3.0 3.3" takes some
 	$(BIN)/python scripts/compat.py $(foreach version,$(VERSIONS),$(version)=$(call environment,$(version)))
