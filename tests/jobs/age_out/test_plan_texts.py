@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_polaris.jobs.age_out.plan import ProofMethod, Window, make_windows, oldest_sql
+from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, ProofMethod, Window, make_windows, oldest_sql
 from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -40,3 +40,11 @@ def test_oldest_partitions_are_counted_with_the_filter_of_the_copy() -> None:
 def test_partition_whose_events_are_unknown_counts_none() -> None:
     """The proof compares what was counted, and nothing that was invented."""
     assert make_windows({Interval.parse(DAY): Count(10, None)}) == (Window(DAY, 10, 0),)
+
+
+def test_plan_passes_the_segments_of_the_source_through_xcom() -> None:
+    """The proof and the deletion on a Druid compare them; a plan without them has no such key."""
+    plan = AgingPlan("a", "b", Granularity.DAY, (Window(DAY, 1, 1),), ProofMethod("rows"), None, {}, segments=("s", "t"))
+
+    assert plan.to_json()["segments"] == ["s", "t"]
+    assert AgingPlan.from_json(plan.to_json(), "plan") == plan
