@@ -44,7 +44,8 @@ def test_partition_whose_events_are_unknown_counts_none() -> None:
 
 def test_plan_passes_the_segments_of_the_source_through_xcom() -> None:
     """The proof and the deletion on a Druid compare them; a plan without them has no such key."""
-    plan = AgingPlan("a", "b", Granularity.DAY, (Window(DAY, 1, 1),), ProofMethod("rows"), None, {}, segments=("s", "t"))
+    window, method = Window(DAY, 1, 1), ProofMethod("rows")
+    plan = AgingPlan("a", "b", Granularity.DAY, (window,), method, None, {}, segments=("s", "t"))
 
     assert plan.to_json()["segments"] == ["s", "t"]
     assert AgingPlan.from_json(plan.to_json(), "plan") == plan
