@@ -100,8 +100,8 @@ e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke
 
 # OLDER="3.1" takes one.
-OLDER ?= 3.1 3.2
-e2e-older: $(foreach version,$(OLDER),$(call environment,$(version))/.ready)  ## the same on real schedulers of Airflow 3.1 and 3.2
+OLDER ?= 3.0 3.1 3.2
+e2e-older: $(foreach version,$(OLDER),$(call environment,$(version))/.ready)  ## the same on real schedulers of Airflow 3.0, 3.1 and 3.2
 	for version in $(OLDER); do $(VENV)-$$version/bin/python -m pytest tests/e2e/test_smoke.py -m smoke || exit 1; done
 
 compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ## the tests on Airflow 2.11 to 3.3; VERSIONS="3.0 3.3" takes some
