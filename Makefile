@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-scale e2e-scale-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
+.PHONY: help setup e2e-older quickstart quickstart-druid mutation licences demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-scale e2e-scale-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,8 +47,9 @@ demo-druid: $(READY)  ## the same on a real Apache Druid; needs Java 17 and Mave
 demo-aging: $(READY)  ## age two of these days out into a smaller table and restore one
 	$(BIN)/python scripts/demo_aging.py
 
+# AIRFLOW_PORT=N and POLARIS_PORT=N take other ports than 8080 and 8099.
 ui: $(READY)  ## a local Polaris and a whole Airflow to look at, until Ctrl-C
-	$(BIN)/python scripts/ui.py
+	$(BIN)/python scripts/ui.py $(if $(AIRFLOW_PORT),--airflow-port $(AIRFLOW_PORT)) $(if $(POLARIS_PORT),--polaris-port $(POLARIS_PORT))
 
 pictures: $(READY)  ## take the pictures of README and docs from what `make ui` shows; needs Chromium
 	$(BIN)/python scripts/ui.py --home .demo/pictures --for '$(BIN)/python scripts/pictures.py'
@@ -59,6 +60,13 @@ emulator: $(READY)  ## serve the demo's Polaris, with its pages
 
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# mutmut changes one thing at a time in a copy, mutants/, and runs the tests that reach it. It continues where it stopped;
+# MUTANTS='airflow_provider_polaris.jobs.guards*' takes some modules.
+mutation: $(READY)  ## changes that no test notices, in jobs, submission, guards and aging; hours
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group mutation
+	$(BIN)/python -m mutmut run $(if $(MUTANTS),'$(MUTANTS)')
+	$(BIN)/python -m mutmut results
 
 schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run
 	SCHEDULES=540 $(BIN)/python -m pytest tests/exactly_once/test_schedules.py tests/operators/submission/test_schedules.py
@@ -90,6 +98,11 @@ e2e-scale-smoke: $(READY)  ## 60 of them
 
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke
+
+# OLDER="3.1" takes one.
+OLDER ?= 3.0 3.1 3.2
+e2e-older: $(foreach version,$(OLDER),$(call environment,$(version))/.ready)  ## the same on real schedulers of Airflow 3.0, 3.1 and 3.2
+	for version in $(OLDER); do $(VENV)-$$version/bin/python -m pytest tests/e2e/test_smoke.py -m smoke || exit 1; done
 
 compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ## the tests on Airflow 2.11 to 3.3; VERSIONS="3.0 3.3" takes some
 	$(BIN)/python scripts/compat.py $(foreach version,$(VERSIONS),$(version)=$(call environment,$(version)))
@@ -144,8 +157,18 @@ format: $(READY)  ## apply the fixes of ruff
 build: $(READY)  ## wheel and sdist in dist/
 	$(BIN)/uv build --python $(BIN)/python
 
+quickstart: $(READY)  ## run the pages of docs/quickstart for laptops and Polaris line by line, some 3 minutes
+	$(BIN)/python scripts/quickstart.py laptop polaris
+
+quickstart-druid: $(READY)  ## the page for your own Druid, on a real Druid 27; needs Java 17 and Maven
+	$(BIN)/python scripts/quickstart.py druid
+
 release-check: $(READY)  ## build, let twine check, and run a DAG from the wheel in a new environment, about a minute
 	$(BIN)/python scripts/release_check.py
+
+licences: $(READY)  ## the licences of all dependencies, in dist/licences.csv
+	@mkdir -p dist
+	$(BIN)/python scripts/licences.py | tee dist/licences.csv
 
 changelog: $(READY)  ## show what is not released yet
 	@$(BIN)/towncrier build --draft --version Unreleased

@@ -2,12 +2,14 @@
 """
 Try a wheel as a stranger would: a new environment, no repository, the local Polaris, one example DAG.
 
-Builds wheel and sdist, lets twine check them, installs the wheel, and runs everything else in a directory of its own.
+Builds wheel and sdist twice and compares them, lets twine check them, installs the wheel, and runs everything else in a
+directory of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -56,6 +58,21 @@ def run(command: list[Any], home: Path, environment: dict[str, str] | None = Non
     if done.returncode != 0:
         raise SystemExit(f"{done.stdout}{done.stderr}\n{command[0]} failed with {done.returncode}: {command[1:]}")
     return done.stdout
+
+
+def build(folder: Path) -> list[Path]:
+    """
+    Build wheel and sdist twice, and return those of the first time.
+
+    :raises SystemExit: The second time gives other bytes.
+    """
+    for name in ("dist", "again"):
+        run([sys.executable, "-m", "hatchling", "build", "-d", folder / name], ROOT)
+    built = sorted((folder / "dist").glob("airflow*"))
+    for each in built:
+        if each.read_bytes() != (folder / "again" / each.name).read_bytes():
+            raise SystemExit(f"Two builds of {each.name} differ.")
+    return built
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -131,8 +148,9 @@ def main() -> None:
     with TemporaryDirectory(prefix="release-") as name:
         home = Path(name)
         say("Building wheel and sdist …")
-        run([sys.executable, "-m", "hatchling", "build", "-d", home / "dist"], ROOT)
-        built = sorted((home / "dist").glob("airflow*"))
+        built = build(home)
+        for each in built:
+            say(f"Two builds are equal: {hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}")
         run([sys.executable, "-m", "twine", "check", "--strict", *built], home)
         say(f"twine has nothing to say against {' and '.join(each.name for each in built)}")
         try_wheel(next(each for each in built if each.suffix == ".whl"), constraints, home)

@@ -41,12 +41,13 @@ class Airflow:
 
     :param home: Where it keeps everything.
     :param connection: Value of ``AIRFLOW_CONN_POLARIS_DEFAULT``; goes into its database, where the form shows it.
+    :param port: Port of its pages; None for the usual one or, if that is taken, any.
     """
 
-    def __init__(self, home: Path, connection: str) -> None:
+    def __init__(self, home: Path, connection: str, port: int | None = None) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
-        self.url = f"http://127.0.0.1:{free_port(AIRFLOW_PORT)}"
+        self.url = f"http://127.0.0.1:{free_port(AIRFLOW_PORT) if port is None else port}"
         self._connection = connection
         self._token = ""
         self._environment = {
@@ -165,6 +166,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0] if __doc__ else None)
     parser.add_argument("--home", type=Path, default=ROOT / ".demo", help="where everything is kept")
+    parser.add_argument(
+        "--airflow-port", type=int, help=f"port of Airflow's pages (default: {AIRFLOW_PORT} or, if taken, any)"
+    )
+    parser.add_argument("--polaris-port", type=int, help=f"port of the emulator (default: {PORT} or, if taken, any)")
     parser.add_argument("--for", dest="command", metavar="COMMAND", help="run this, with both up, and stop")
     arguments = parser.parse_args()
     home: Path = arguments.home.resolve()
@@ -175,11 +180,14 @@ def main() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have started this with SIGINT ignored
         signal.signal(number, leave)
-    with suppress(KeyboardInterrupt), local_polaris(home / "ui.db", "--seed-demo", *SLOWLY) as (polaris, connection):
-        tell_if_moved("the emulator", PORT, polaris)
+    server = local_polaris(home / "ui.db", "--seed-demo", *SLOWLY, port=arguments.polaris_port)
+    with suppress(KeyboardInterrupt), server as (polaris, connection):
+        if arguments.polaris_port is None:
+            tell_if_moved("the emulator", PORT, polaris)
         say(f"Polaris is up at {polaris}/__emulator__/ with 'Koalas Source'.")
-        airflow = Airflow(home / "airflow-ui", connection)
-        tell_if_moved("Airflow", AIRFLOW_PORT, airflow.url)
+        airflow = Airflow(home / "airflow-ui", connection, arguments.airflow_port)
+        if arguments.airflow_port is None:
+            tell_if_moved("Airflow", AIRFLOW_PORT, airflow.url)
         airflow.prepare()
         say("Airflow's database has the connection 'polaris_default'; starting Airflow …")
         with airflow.running():

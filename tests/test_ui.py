@@ -16,12 +16,12 @@ sys.path.append(str(SCRIPTS))  # its modules import each other as scripts do
 import ui  # noqa: E402
 
 
-def started(monkeypatch, capsys, tmp_path, polaris: str) -> list[str]:
+def started(monkeypatch, capsys, tmp_path, polaris: str, *options: str) -> list[str]:
     """Return the output, without the time, if Ctrl-C comes before anything is started."""
 
     @contextmanager
-    def local_polaris(*_: object) -> Iterator[tuple[str, str]]:
-        yield polaris, "{}"
+    def local_polaris(*_: object, port: int | None) -> Iterator[tuple[str, str]]:
+        yield polaris if port is None else f"http://127.0.0.1:{port}", "{}"
 
     def prepare(_: ui.Airflow) -> None:
         raise KeyboardInterrupt
@@ -29,7 +29,7 @@ def started(monkeypatch, capsys, tmp_path, polaris: str) -> list[str]:
     monkeypatch.setattr(ui, "local_polaris", local_polaris)
     monkeypatch.setattr(ui.Airflow, "prepare", prepare)
     monkeypatch.setattr(ui.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(sys, "argv", ["ui.py", "--home", str(tmp_path / "home")])
+    monkeypatch.setattr(sys, "argv", ["ui.py", "--home", str(tmp_path / "home"), *options])
     ui.main()
     return [re.sub(r"^\[ *[\d.]+ s\] ", "", line) for line in capsys.readouterr().out.splitlines()]
 
@@ -52,3 +52,18 @@ def test_ui_on_its_usual_ports_says_nothing_of_them(monkeypatch, capsys, tmp_pat
         monkeypatch.setattr(ui, "AIRFLOW_PORT", other.getsockname()[1])  # free as soon as the block ends
     said = started(monkeypatch, capsys, tmp_path, "http://127.0.0.1:8099")
     assert said == ["Polaris is up at http://127.0.0.1:8099/__emulator__/ with 'Koalas Source'.", "Stopped."]
+
+
+def test_ui_on_ports_that_were_asked_for_uses_these(monkeypatch, capsys, tmp_path) -> None:
+    """Both servers get the ports of the command, and no line says that they moved."""
+    urls: list[str] = []
+    prepare = ui.Airflow.__init__
+
+    def remember(airflow: ui.Airflow, *arguments: object) -> None:
+        prepare(airflow, *arguments)  # type: ignore[arg-type]
+        urls.append(airflow.url)
+
+    monkeypatch.setattr(ui.Airflow, "__init__", remember)
+    said = started(monkeypatch, capsys, tmp_path, "", "--airflow-port", "8181", "--polaris-port", "8199")
+    assert said == ["Polaris is up at http://127.0.0.1:8199/__emulator__/ with 'Koalas Source'.", "Stopped."]
+    assert urls == ["http://127.0.0.1:8181"]

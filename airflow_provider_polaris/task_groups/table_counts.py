@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.hooks.row_count import CountErrorAdvice, RowCounter
 from airflow_provider_polaris.hooks.tables import TableInfo, find_table
-from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, read_counts
+from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.guards.row_counts import Count
+from airflow_provider_polaris.jobs.guards.row_counts import Count, read_counts
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.runtime.deadline import Deadline

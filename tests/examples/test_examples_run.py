@@ -34,10 +34,24 @@ ELSEWHERE = {
 }
 #: Two days, each with two hours.
 ROWS = [
-    {"timestamp": f"2024-06-{day:02}T{hour:02}:10:00Z", "city": city, "session_length": 40_000 * hour}
+    {
+        "timestamp": f"2024-06-{day:02}T{hour:02}:10:00Z",
+        "city": city,
+        "session": f"S{hour}",
+        "session_length": 40_000 * hour,
+    }
     for day in (1, 2)
     for hour, city in ((1, "Oslo"), (1, "Perth"), (2, "Oslo"))
 ]
+#: With the ids of the sessions.
+LOAD = {
+    **INGEST,
+    "source": {
+        **INGEST["source"],
+        "inputSchema": [*INGEST["source"]["inputSchema"], {"name": "session", "dataType": "string"}],
+    },
+    "mappings": [*INGEST["mappings"], {"columnName": "session", "expression": '"session"'}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +74,7 @@ def polaris(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PolarisClient]
         client_settings = ClientSettings.from_host(emulator.base_url, api_key=settings.api_key, **place)
         with PolarisClient(client_settings) as client:
             client.upload_file(file)
-            client.get_job(client.create_job(INGEST)["id"])
+            client.get_job(client.create_job(LOAD)["id"])
             yield client
 
 
@@ -96,6 +110,13 @@ def test_first_example_of_a_day_runs(airflow_db, polaris) -> None:
         ("2024-06-01T01:00:00.000Z", "Perth", 1, 40_000),
         ("2024-06-01T02:00:00.000Z", "Oslo", 1, 80_000),
     ]
+
+
+def test_distinct_count_of_two_days_counts_a_session_once(airflow_db, polaris) -> None:
+    """Both days have the same sessions: the sketches of the days are merged, not added."""
+    succeed("koalas_visitors", "2024-06-02", "2024-06-03")
+    sql = 'SELECT "city", APPROX_COUNT_DISTINCT_DS_HLL("visitors") AS "n" FROM "Koalas Visitors" GROUP BY 1 ORDER BY 1'
+    assert list(polaris.query(sql)) == [{"city": "Oslo", "n": 2}, {"city": "Perth", "n": 1}]
 
 
 def test_job_spec_of_a_day_runs(airflow_db, polaris) -> None:

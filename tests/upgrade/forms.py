@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What a release leaves behind for the next one: in Airflow's database, in XCom, in the state stores and at Polaris.
+What a release leaves behind for the next one: in Airflow's database, in XCom, in the state stores, at Polaris, and in
+users' code.
 
 ``python -m tests.upgrade.forms`` writes it down for the version in the tree, once before each release. What an earlier
 release wrote is never written anew.
@@ -36,6 +37,7 @@ from airflow_provider_polaris.triggers.data_watcher.condition import DataConditi
 from airflow_provider_polaris.triggers.polaris import PolarisDataTrigger, PolarisJobTrigger, PolarisTableUpdatedTrigger
 from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor
 from airflow_provider_polaris.triggers.wait import PolarisWaitTrigger
+from tests.upgrade.names import names
 
 HERE = Path(__file__).parent
 VERSION = ".".join(__version__.split(".")[:2])
@@ -232,6 +234,7 @@ def write(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, value in forms().items():
         (folder / f"{name}.json").write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
+    (folder / "names.txt").write_text("\n".join(names()) + "\n")
 
 
 if __name__ == "__main__":

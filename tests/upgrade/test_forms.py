@@ -24,6 +24,7 @@ from airflow_provider_polaris.triggers.data import check_data_event
 from airflow_provider_polaris.triggers.event import check_event
 from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor
 from tests.upgrade.forms import HERE, VERSION, forms, identity
+from tests.upgrade.names import names
 
 RELEASES = sorted(path for path in HERE.iterdir() if path.is_dir() and path.name[0].isdigit())
 
@@ -40,6 +41,14 @@ def test_release_in_the_tree_leaves_what_was_written_down(release: Path) -> None
         pytest.skip("an earlier release")
 
     assert {path.stem: left(release, path.stem) for path in release.glob("*.json")} == forms()
+
+
+def test_public_names_and_arguments_of_the_release_exist(release: Path) -> None:
+    """A DAG that was written for the release needs no change; an old name stays, with a warning, for two releases."""
+    stored = (release / "names.txt").read_text().splitlines()
+
+    assert "operators.polaris:PolarisTableToTableOperator(source_table" in stored
+    assert sorted({*stored} - {*names()}) == []
 
 
 def test_trigger_rows_make_the_same_triggers(release: Path) -> None:
@@ -75,7 +84,11 @@ def test_deferred_operator_goes_on_with_its_job(release: Path) -> None:
 
 def test_task_that_was_deferred_before_its_job_goes_on_with_its_plan(release: Path) -> None:
     """The planned job, the deadline, and what it has done."""
-    stored = left(release, "deferrals")["operators.polaris.PolarisTableToTableOperator"]["kwargs"]["wait"]
+    deferrals = left(release, "deferrals")
+    if release.name == "0.1":
+        assert "operators.polaris.PolarisTableToTableOperator" not in deferrals
+        return  # 0.1 defers a task only when it has its job
+    stored = deferrals["operators.polaris.PolarisTableToTableOperator"]["kwargs"]["wait"]
     operator = PolarisTableToTableOperator(task_id="load", source_table="a", target_table="b")
     operator._kill = CancelOnKill()
 

@@ -10,12 +10,12 @@ the rows, if the copy merges none; or it uses the metrics of the copy job (``num
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery
+from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec
 from airflow_provider_polaris.jobs.sql.expressions import read_expression
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
@@ -240,16 +240,6 @@ def oldest_sql(
     """
     until = Interval(Interval.ETERNITY.start, before.start)
     return f"{count_sql(table, granularity, counted, (until,), condition)}\nORDER BY 1\nLIMIT {most}"
-
-
-def read_counts(rows: Iterable[Mapping[str, Any]], granularity: Granularity) -> dict[Interval, Count]:
-    """
-    Parse the answer to one of these queries.
-
-    :return: Count of each time partition with rows; ``events`` is negative if it is unknown.
-    :raises PolarisProtocolError: The answer has another format.
-    """
-    return RowCountQuery(granularity, (), (), True, "", "", {}).read(rows)
 
 
 def query_context(context: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -85,24 +85,37 @@ class RowCountQuery:
         :return: Count of each bucket with rows.
         :raises PolarisProtocolError: The answer has another format.
         """
-        counts = {}
-        for row in rows:
-            count = Count(_whole(row, "n"), _whole(row, "events") if "events" in row else _whole(row, "n"))
-            if count.rows:
-                counts[self._bucket(row)] = count
-        return counts
+        return read_counts(rows, self.granularity)
 
-    def _bucket(self, row: Mapping[str, Any]) -> Interval:
-        if self.granularity is Granularity.ALL:
-            return Interval.ETERNITY
-        value = row.get("bucket")
-        try:
-            start = _EPOCH + timedelta(milliseconds=value) if isinstance(value, int) else parse_instant(str(value))
-            return Interval(start, self.granularity.next(start))
-        except (UnreadableInstantError, PolarisSpecError, OverflowError):
-            raise PolarisProtocolError(
-                f"The service answered a count by time with the bucket {quote(value)}, which is not an instant."
-            ) from None
+
+def read_counts(rows: Iterable[Mapping[str, Any]], granularity: Granularity) -> dict[Interval, Count]:
+    """
+    Parse the answer to a query that counts by time partition.
+
+    :param rows: Objects ``{"bucket": instant, "n": rows, "events": events}``; without ``bucket`` for ``all``.
+    :param granularity: The time partitions.
+    :return: Count of each partition with rows.
+    :raises PolarisProtocolError: The answer has another format.
+    """
+    counts = {}
+    for row in rows:
+        count = Count(_whole(row, "n"), _whole(row, "events") if "events" in row else _whole(row, "n"))
+        if count.rows:
+            counts[_read_bucket(row, granularity)] = count
+    return counts
+
+
+def _read_bucket(row: Mapping[str, Any], granularity: Granularity) -> Interval:
+    if granularity is Granularity.ALL:
+        return Interval.ETERNITY
+    value = row.get("bucket")
+    try:
+        start = _EPOCH + timedelta(milliseconds=value) if isinstance(value, int) else parse_instant(str(value))
+        return Interval(start, granularity.next(start))
+    except (UnreadableInstantError, PolarisSpecError, OverflowError):
+        raise PolarisProtocolError(
+            f"The service answered a count by time with the bucket {quote(value)}, which is not an instant."
+        ) from None
 
 
 def plan_counts(spec: BatchJobSpec, *, target: TableDescription | None, storage: TableStorage | None) -> RowCountQuery:

@@ -22,7 +22,7 @@ from typing import Any
 from harness.database import database, free_ports
 from harness.processes import ProcessTree
 from harness.rest import RestApi, Task
-from harness.waiting import eventually
+from harness.waiting import PATIENCE, eventually
 
 #: Seconds without a heartbeat after which a triggerer loses its triggers to another one. Airflow's own is 30, and on a
 #: busy machine a working triggerer was silent for 34.
@@ -37,6 +37,7 @@ class Airflow(ABC):
 
     :param home: AIRFLOW_HOME, empty.
     :param dags: Folder of the DAG files.
+    :param python: Interpreter of the environment with Airflow; None for that of the tests.
     """
 
     #: Version of the REST API.
@@ -50,8 +51,9 @@ class Airflow(ABC):
     #: Whether a task can store data for its next attempt.
     has_task_state_store: bool
 
-    def __init__(self, home: Path, dags: Path) -> None:
+    def __init__(self, home: Path, dags: Path, python: Path | None = None) -> None:
         self.home = home
+        self._python = str(python or sys.executable)
         self.database = database(home)
         port, worker_logs = free_ports(2)
         self.url = url = f"http://127.0.0.1:{port}"
@@ -72,7 +74,7 @@ class Airflow(ABC):
             "NO_COLOR": "1",
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": f"{Path(self._python).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",
             **self.settings(url, port),
         }
@@ -102,6 +104,14 @@ class Airflow(ABC):
         """
         self.database.start()
         self.prepare()
+        self.start_components()
+
+    def start_components(self) -> None:
+        """
+        Start everything except the database.
+
+        :raises AssertionError: A component ends, or isn't healthy in time; has the end of its log.
+        """
         for arguments in self.commands:
             self._start(arguments[0], *arguments, **self._patience(arguments[0]))
         self.start_triggerer()
@@ -119,7 +129,7 @@ class Airflow(ABC):
         :raises AssertionError: It fails; has all that it printed.
         """
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            [self._python, "-m", "airflow", *arguments],
             cwd=self.home,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -148,6 +158,15 @@ class Airflow(ABC):
     def triggerers(self) -> list[ProcessTree]:
         """Return the triggerers that were started and are alive."""
         return [one for one in self.components if one.name.startswith("triggerer") and one.members()]
+
+    def stop_components(self) -> None:
+        """Stop everything except the database: politely, then what is left, so that they can be started again."""
+        for component in self.components:
+            component.terminate()
+        for component in self.components:
+            component.wait(PATIENCE)
+            component.kill()
+        self.components.clear()
 
     def stop(self) -> None:
         """
@@ -210,7 +229,7 @@ class Airflow(ABC):
     def _start(self, name: str, *arguments: str, **environment: str) -> ProcessTree:
         component = ProcessTree(
             name,
-            [sys.executable, "-m", "airflow", *arguments],
+            [self._python, "-m", "airflow", *arguments],
             {**self._environment, **environment},
             self.home / f"{name}.log",
         )

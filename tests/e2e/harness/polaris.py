@@ -114,7 +114,7 @@ class Polaris:
         return values
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return all jobs except the one that created the source, the oldest first, as described."""
+        """Return all jobs that read a table, the oldest first, as described."""
         values = self._api("GET", "/jobs", params={"sortColumn": "created_date_time", "sortOrder": "ASC"})["values"]
         described = [self._api("GET", f"/jobs/{one['id']}") for one in values]
         return [job for job in described if job.get("source", {}).get("type") == "table"]
@@ -164,6 +164,12 @@ class Polaris:
 
     def copy_day(self, day: str, table: str, mappings: list[dict[str, Any]]) -> None:
         """Append a day of the source to a table, which is created if it doesn't exist."""
+        job = self.start_copy(day, table, mappings)
+        status = self._api("GET", f"/jobs/{job}/status")["executionStatus"]
+        assert status == "completed", status
+
+    def start_copy(self, day: str, table: str, mappings: list[dict[str, Any]]) -> str:
+        """Submit the job for this, and return its id."""
         spec = {
             "type": "batch",
             "ingestionMode": "append",
@@ -172,9 +178,7 @@ class Polaris:
             "target": {"type": "table", "tableName": table},
             "mappings": mappings,
         }
-        job = self._api("POST", "/jobs", json=spec)
-        status = self._api("GET", f"/jobs/{job['id']}/status")["executionStatus"]
-        assert status == "completed", status
+        return str(self._api("POST", "/jobs", json=spec)["id"])
 
     def _api(self, method: str, path: str, **options: Any) -> Any:
         return self._ask(method, f"/v1/projects/{PROJECT}{path}", **options)

@@ -229,6 +229,13 @@ def test_list_that_is_cut_reaches_back_to_its_oldest_job(most, since, reaches) -
     assert Jobs(job("b", at(5), at(6)), job("a", at(3), at(4)), most=most).reaches(since) is reaches
 
 
+def test_list_of_a_new_table_reaches_back_and_that_of_three_jobs_to_the_last() -> None:
+    """An empty list is complete; the oldest job is the last one, not the second."""
+    assert Jobs(most=5).reaches(at(1))
+    three = [job(name, at(hour), at(hour + 1)) for name, hour in (("c", 7), ("b", 5), ("a", 3))]
+    assert Jobs(*three, most=3).reaches(at(4))
+
+
 def segment(interval: str, created: datetime | None, removed: datetime | None) -> UnusedSegment:
     return UnusedSegment.from_wire(
         {

@@ -20,7 +20,6 @@ from airflow_provider_polaris.jobs.age_out.plan import (
     make_windows,
     oldest_sql,
     query_context,
-    read_counts,
 )
 from airflow_provider_polaris.jobs.age_out.window import (
     aged_interval,
@@ -29,7 +28,7 @@ from airflow_provider_polaris.jobs.age_out.window import (
     read_age,
 )
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.guards.row_counts import Count
+from airflow_provider_polaris.jobs.guards.row_counts import Count, read_counts
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, parse_spec
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity

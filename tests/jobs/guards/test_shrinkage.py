@@ -44,6 +44,13 @@ def test_compare_fewer_events_are_a_loss_where_they_count() -> None:
     assert not find_shrinkage(replace(PLAN, compares_events=False), source, target).loses
 
 
+def test_compare_count_without_events_counts_none() -> None:
+    """A sum over no counts is unknown: it is less than one event, and not less than another unknown one."""
+    found = find_shrinkage(PLAN, {ONE: Count(5, None)}, {ONE: Count(1, 1)})
+    assert (found.fewer, found.fewer_here, found.fewer_there) == ((ONE,), 0, 1)
+    assert not find_shrinkage(PLAN, {ONE: Count(1, 0)}, {ONE: Count(1, None)}).loses
+
+
 @pytest.mark.parametrize(
     "source, is_lost",
     [({}, True), ({FOUR: Count(1, 1)}, True), ({FOUR: Count(1, 2)}, False), ({FOUR: Count(1, 3)}, False)],

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deprecated: :class:`~airflow_provider_polaris.jobs.errors.PolarisRecordError` was here in release 0.1.0."""
+
+from airflow_provider_polaris.runtime.moved import moved
+
+__getattr__ = moved(__name__, PolarisRecordError="airflow_provider_polaris.jobs.errors")
