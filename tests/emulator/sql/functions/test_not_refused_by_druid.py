@@ -35,6 +35,7 @@ LITERAL = "function '{0}' is not supported with a literal in front of other valu
         ("ASIN(COALESCE(64, n))", LITERAL.format("COALESCE")),
         ("ASIN(NVL(64, n))", LITERAL.format("NVL")),
         ("NVL(CAST(0.1 AS FLOAT), d)", LITERAL.format("NVL")),
+        ("LATEST(CAST(n > 1 AS VARCHAR), 9)", "function 'LATEST' is not supported with a CAST of a BOOLEAN to VARCHAR"),
         ("CAST(JSON_VALUE('{}', '') AS TIMESTAMP)", COMPUTED),
     ],
 )
