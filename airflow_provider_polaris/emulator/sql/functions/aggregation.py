@@ -64,7 +64,8 @@ class Aggregation(Call):
         Refuse a value of which EARLIEST, LATEST and ANY_VALUE make another one. OBSERVED(Druid 33).
 
         A CAST is left out: the text of a FLOAT is that of its own digits, -0.1, and a column of text is read as a
-        column of numbers, in which ``2f`` is NULL. The text of a BOOLEAN that is NULL can be ``0``. In a query, a time or a boolean is its number as text.
+        column of numbers, in which ``2f`` is NULL. The text of a BOOLEAN that is NULL can be ``0``. In a query, a time
+        or a boolean is its number as text.
 
         :raises SqlNotSupported: It is such a value, or one that can fail: Druid computes it for the chosen row only.
         """
