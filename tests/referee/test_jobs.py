@@ -15,6 +15,7 @@ from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
 from airflow_provider_polaris.jobs.sql.statement import job_statement
 
 HOUR = 3_600_000
+LOST = "WorkerRpcFailed"
 
 
 @pytest.fixture
@@ -207,3 +208,25 @@ def test_queries_are_those_of_the_package(load: Any) -> None:
 def test_answers_are_compared_without_order_and_form_of_time(load: Any, answer: Any, expected: Any) -> None:
     """A synchronous query has ISO 8601, an asynchronous one milliseconds."""
     assert load("queries").normal(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "error"), [((LOST, None), None), ((LOST, LOST, None), LOST), (("Other", None), "Other")]
+)
+def test_job_whose_worker_was_lost_runs_once_more(
+    load: Any, monkeypatch: pytest.MonkeyPatch, codes: tuple[str | None, ...], error: str | None
+) -> None:
+    """A loaded machine loses workers; a statement that ends its worker does so again."""
+    druid = load("jobs_druid").JobsOnDruid(None)
+    ends = iter(codes)
+    report = {"status": {"errorReport": {"error": {"errorCode": None}}}}
+
+    def wait(_task: str) -> str:
+        code = next(ends)
+        report["status"]["errorReport"]["error"]["errorCode"] = code  # type: ignore[assignment]
+        return "FAILED" if code else "SUCCESS"
+
+    for name, result in {"_start": "id", "_report": report, "_pushes": False}.items():
+        monkeypatch.setattr(druid, name, lambda *_, result=result: result)
+    monkeypatch.setattr(druid, "_wait", wait)
+    assert druid.run_statement("t", "INSERT", {}).error == error

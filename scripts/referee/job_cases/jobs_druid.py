@@ -31,6 +31,8 @@ CODES: Final = {
 #: Seconds after which a task that runs still is shut down; a controller may lose its worker, and waits forever.
 STANDSTILL: Final = 60
 ATTEMPTS: Final = 2
+#: The engine's code if a worker ended: because of the statement, which then fails again, or of the machine's load.
+WORKER_LOST: Final = "WorkerRpcFailed"
 _PAUSE: Final = 0.1
 
 
@@ -73,7 +75,7 @@ class JobsOnDruid:
             self._druid.drop(table)
 
     def _run(self, table: str, statement: str, context: Mapping[str, Any] = WRITING) -> JobOutcome:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 task = self._start(statement, context)
             except DruidError as error:
@@ -86,6 +88,8 @@ class JobsOnDruid:
             if status == "FAILED":
                 error = self._report(task)["status"]["errorReport"]["error"]
                 code, message = str(error["errorCode"]), str(error.get("errorMessage", ""))
+                if code == WORKER_LOST and attempt + 1 < ATTEMPTS:
+                    continue
                 return self._outcome(table, CODES.get(code, code), message)
         raise DruidError(504, f"{ATTEMPTS} tasks stood still: {statement}")
 

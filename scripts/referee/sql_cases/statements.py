@@ -36,7 +36,7 @@ class Statements:
         self._table = table
         self._shapes: tuple[Callable[[], str], ...] = (
             *(self._where, self._order, self._equal_names, self._cast_in_subquery),
-            *(self._sum_of_case, self._sum_of_case_in_subquery, self._having),
+            *(self._sum_of_case, self._sum_of_case_in_subquery, self._having, self._join),
         )
 
     def cases(self, count: int) -> Iterator[tuple[str, str]]:
@@ -89,6 +89,24 @@ class Statements:
         literal = self._random.choice((*LITERALS["count"], *LITERALS["double"]))
         condition = f"{aggregate} {self._random.choice(_SIGNS)} {literal}"
         return f"SELECT g, COUNT(*) AS v FROM {self._table} GROUP BY g HAVING {condition}"
+
+    def _join(self) -> str:
+        """Join the table with itself; the number of rows and sums, because a row has no key of its own."""
+        word = self._random.choice(("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"))
+        conditions = [self._join_condition() for _ in range(self._random.choice((1, 1, 2)))]
+        terms = ["a.id = b.id", *conditions][self._random.choice((0, 1)) :]
+        on = self._random.choice((" AND ", " AND ", " OR ")).join(terms)
+        return (
+            f"SELECT COUNT(*) AS v, COUNT(a.id) AS l, COUNT(b.id) AS r, SUM(a.id) AS s FROM {self._table} a {word} "
+            f"{self._table} b ON {on}"
+        )
+
+    def _join_condition(self) -> str:
+        kind = self._random.choice(("string", "long", "count", "timestamp", "double"))
+        columns = [column for column in COLUMNS[kind] if column.isidentifier()]
+        left, right = (f"{side}.{self._random.choice(columns)}" for side in self._random.sample(("a", "b"), 2))
+        right = self._random.choice((right, right, right, self._random.choice(LITERALS[kind])))
+        return f"{left} {self._random.choice(('=', '=', '=', *_SIGNS))} {right}"
 
     def _conditions(self) -> str:
         return self._random.choice((" AND ", " OR ", " AND ")).join(

@@ -167,7 +167,8 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
     """
     Build the rewrite of EARLIEST, LATEST and their ``_BY`` forms: the value at the smallest or largest time.
 
-    Of several rows with this time, the smallest (EARLIEST) or largest (LATEST) value is used; Druid uses any of them.
+    Of several rows with this time, the smallest (EARLIEST) or largest (LATEST) value is used. OBSERVED(Druid 33): it is
+    the first or last row of a segment, in the order of ``__time`` and all dimensions; several segments have no order.
     GUESS: a measure of numbers stores only the number, because polaris-sdk 20250425.14.0 has a pair type only for time
     and string. A later rollup uses the time of the stored row.
 

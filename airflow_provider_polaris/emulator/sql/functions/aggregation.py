@@ -64,7 +64,8 @@ class Aggregation(Call):
         Refuse a value of which EARLIEST, LATEST and ANY_VALUE make another one. OBSERVED(Druid 33).
 
         A CAST is left out: the text of a FLOAT is that of its own digits, -0.1, and a column of text is read as a
-        column of numbers, in which ``2f`` is NULL. In a query, a time or a boolean is its number as text.
+        column of numbers, in which ``2f`` is NULL. The text of a BOOLEAN that is NULL can be ``0``. In a query, a time
+        or a boolean is its number as text.
 
         :raises SqlNotSupported: It is such a value, or one that can fail: Druid computes it for the chosen row only.
         """
@@ -77,8 +78,8 @@ class Aggregation(Call):
             raise self.refuse("by a constant time, with which Druid takes any row")
         if can_fail(value.text):
             raise self.refuse("of a value that can fail, such as a division of whole numbers")
-        if value.type == "string" and value.cast_from == "float":
-            raise self.refuse("with a CAST of a FLOAT to VARCHAR")
+        if value.type == "string" and value.cast_from is not None and value.cast_from in ("float", "boolean"):
+            raise self.refuse(f"with a CAST of a {sql_name(value.cast_from)} to VARCHAR")
         if has_cast_back_to_text(self):
             raise self.refuse("over a CAST to a number and back to VARCHAR")
         source = node.this.unnest() if isinstance(node, exp.Cast) else node

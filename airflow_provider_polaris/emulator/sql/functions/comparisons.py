@@ -142,9 +142,10 @@ def extreme(function: str) -> Rewrite:
         is_literal = all(isinstance(value.constant, str) for value in values)
         if "boolean" in types or types & TEMPORAL or not types <= SCALAR or is_literal:
             raise call.refuse(f"for {describe_types(call.name, values)}")
-        kind = "string" if "string" in types else values[0].type if len(types) == 1 else "double"
+        # OBSERVED(Druid 33): the result of floats is a double.
+        kind = "string" if "string" in types else "long" if types == {"long"} else "double"
         texts = [cast(value, kind).text for value in values]
-        if kind in ("double", "float"):
+        if kind == "double":
             # OBSERVED(Druid 33): a whole number that is chosen stays one until the result: '7', not '7.0'.
             return Sql(_extreme_double(function, texts), kind, subtype="MIXED" if "long" in types else None)
         if kind == "string":

@@ -67,8 +67,10 @@ def case(call: Call, node: exp.Case) -> Sql:
 def coalesce(call: Call) -> Sql:
     """``COALESCE(a, ...)``: the first value that is not NULL."""
     values, kind, subtype = call.results(*range(len(call)))
-    if any(call.value(index).constant is not None for index in range(len(call) - 1)):
-        # OBSERVED(Druid 33): the planner computes with the literal, and refuses results such as NaN.
+    front = [node for index, node in enumerate(call.nodes[:-1]) if call.value(index).type in NUMERIC]
+    is_computed = any(map(is_constant, front)) and not all(map(is_constant, call.nodes))
+    if is_computed or any(call.value(index).constant is not None for index in range(len(call) - 1)):
+        # OBSERVED(Druid 33): the planner computes with it, also with a CAST of a literal, and refuses NaN and others.
         raise call.refuse("with a literal in front of other values")
     return Sql(f"coalesce({', '.join(values)})", kind, subtype=subtype)
 

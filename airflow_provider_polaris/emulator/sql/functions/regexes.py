@@ -30,7 +30,7 @@ def like(call: Call) -> Sql:
     ``text LIKE pattern [ESCAPE character]``; there is no default escape character.
 
     OBSERVED(Druid 33): the pattern is a literal, and an escape character at its end is dropped. The pattern ``%`` fits
-    every text, also if ``%`` is the escape character.
+    every text, whatever the escape character is.
     """
     if call.value(1).type == "null":
         return boolean("CAST(NULL AS BOOLEAN)")
@@ -39,11 +39,11 @@ def like(call: Call) -> Sql:
     if len(call) > 2 and call.value(2).type == "null":
         raise call.refuse("with ESCAPE NULL")
     escape = call.constant_text(2) if len(call) > 2 else None
-    if escape is not None and len(escape) != 1:
-        raise SqlInvalid("Function 'LIKE' needs one character after ESCAPE")
     written = call.constant_text(1)
     if written == "%":
         escape = None
+    if escape is not None and len(escape) != 1:
+        raise SqlInvalid("Function 'LIKE' needs one character after ESCAPE")
     pattern, is_escaped = "", False
     for character in written:
         if character == escape and not is_escaped:

@@ -69,7 +69,8 @@ def substring(call: Call) -> Sql:
     """
     ``SUBSTRING(text, start[, length])``.
 
-    OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL; a start of NULL is 1.
+    OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL. A start of NULL is 1, and a
+    length of NULL is 0, unless the WHERE clause has them NULL in all rows; then Druid fails.
     """
     if reads_json_of_column(call.nodes[0], call.source):
         # OBSERVED(Druid 33): it is the whole text there.
@@ -78,7 +79,7 @@ def substring(call: Call) -> Sql:
     constant = call.value(1).constant
     if not isinstance(constant, int) or not 1 <= constant <= _LONGEST:
         start = _at_least(call, start, 1, call.refuse("with a start below 1, for which Druid fails").message)
-        start = f"coalesce({start}, 1)"
+        start = call.without(start, f"{start} IS NULL AND {text} IS NOT NULL", "with a start of NULL")
     if is_constant(call.nodes[0]):
         # Druid's planner pads the result with blanks to the length of the literal.
         raise call.refuse("of a string literal")
@@ -93,8 +94,9 @@ def substring(call: Call) -> Sql:
 
 
 def _computed_length(call: Call, text: str, length: str) -> str:
-    """Return a length that is no literal. OBSERVED(Druid 33): below 0 it is the rest of the text, NULL is 0."""
-    return f"coalesce(CASE WHEN {length} < 0 THEN length({text}) ELSE {_in_range(call, length)} END, 0)"
+    """Return a length that is no literal. OBSERVED(Druid 33): below 0 it is the rest of the text."""
+    some = call.without(length, f"{length} IS NULL AND {text} IS NOT NULL", "with a length of NULL")
+    return f"CASE WHEN {length} < 0 THEN length({text}) ELSE {_in_range(call, some)} END"
 
 
 def left(call: Call) -> Sql:

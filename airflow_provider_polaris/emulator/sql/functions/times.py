@@ -143,17 +143,17 @@ def timestampadd(call: Call) -> Sql:
     """
     ``TIMESTAMPADD(unit, count, timestamp)``.
 
-    OBSERVED(Druid 33): a count that is NULL in a row counts as 0 for months and longer units; of shorter units, and for
-    a constant, the result is NULL.
+    OBSERVED(Druid 33): for months and longer units, a count that is NULL in a row counts as 0, unless the WHERE clause
+    has it NULL in all rows. For shorter units, and for a constant, the result is NULL.
     """
     if call.value(1).type == "null":
         raise call.refuse("of the literal NULL")
-    period, steps = _period(call, _unit(call)), call.integer(1)
+    period, steps, time = _period(call, _unit(call)), call.integer(1), call.date_or_time(2)
     if period.total_months and call.nodes[1].find(exp.Column) is not None:
-        steps = f"coalesce({steps}, 0)"
+        steps = call.without(steps, f"{steps} IS NULL AND {time} IS NOT NULL", f"with NULL and the unit {_unit(call)}")
     # OBSERVED(Druid 33): a date stays one, unless the unit is shorter than a day.
     kind = "timestamp" if _unit(call) in _WITHIN_DAY else call.value(2).type
-    return Sql(periods.shift(call.date_or_time(2), period, steps), kind)
+    return Sql(periods.shift(time, period, steps), kind)
 
 
 def _unit(call: Call) -> str:

@@ -184,6 +184,7 @@ class Queries:
         if (condition := node.args.get("where")) is not None:
             filter_translator = self._translator(scope, environment, "WHERE")
             filtered = filter_translator.translate(condition.this)
+            self._relations.check_filter(condition.this, scope, filter_translator)
             constants, compared = filter_translator.pinned, filter_translator.compared
             where = f" WHERE {as_condition(filtered, 'WHERE')}"
 

@@ -43,7 +43,7 @@ _COMPUTED: dict[str, tuple[type[exp.Expression], ...]] = {
     "timestamp": (exp.Anonymous, exp.Add, exp.Sub),
 }
 """Nodes that compute a value of a type from others."""
-_FITS = {"double": "isfinite({0})", "float": "NOT isnan({0})", "timestamp": "year({0}) BETWEEN 0 AND 9999"}
+_FITS = {"double": "isfinite({0})", "float": "isfinite({0})", "timestamp": "year({0}) BETWEEN 0 AND 9999"}
 """Condition for a value of literals that Druid's planner can hold."""
 
 
@@ -136,9 +136,10 @@ def _checked(value: Sql, node: exp.Expression) -> Sql:
     """
     Refuse an expression of literals whose value Druid's planner can't hold. OBSERVED(Druid 33).
 
-    These are numbers that are not finite, and times before the year 0 or after 9999. A zero has no sign.
+    These are numbers that are not finite, and times before the year 0 or after 9999. A zero has no sign. A float is
+    computed as a double, so that one beyond the largest float is held.
     """
-    failure = quote_text(f"Expression [{describe(node)}] of literals evaluates to an unsupported value")
+    failure = quote_text(f"{describe(node)} of literals is not supported: the value is beyond Druid's planner")
     if value.constant is not None:
         return value
     fits = _FITS[value.type].format(value.text)

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from airflow_provider_polaris.emulator.sql import SqlNotSupported
+from airflow_provider_polaris.emulator.sql import Column, SqlNotSupported, translate_expression
 
 MIXED = "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE"
 
@@ -105,3 +105,9 @@ def test_text_of_a_float_in_an_aggregate_is_refused(refusal: Callable[..., str],
 def test_text_beside_a_date_is_a_date(evaluate, condition, value):
     """Its hours don't count; beside a timestamp they do. OBSERVED(Druid 33)."""
     assert evaluate(condition, x="2024-03-10T06:30:00Z") is value
+
+
+@pytest.mark.parametrize("expression", ["GREATEST(f)", "LEAST(f, f)", "GREATEST(f, CAST(0.1 AS FLOAT))"])
+def test_extreme_of_floats_is_a_double(expression: str) -> None:
+    """OBSERVED(Druid 33): 0.1 as a FLOAT becomes 0.10000000149011612."""
+    assert translate_expression(expression, [Column("f", "float")], storing=False).data_type == "double"

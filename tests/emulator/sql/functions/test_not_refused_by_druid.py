@@ -8,6 +8,8 @@ import pytest
 from tests.emulator.sql.releases import SQLGLOT_30
 
 BRACKET = "function '{0}' is not supported with the path '$['"
+AS_TEXT = "function 'LATEST' is not supported with a CAST of a BOOLEAN to VARCHAR"
+COMPUTED = "CAST of a text that is computed from literals to a time is not supported"
 LITERAL = "function '{0}' is not supported with a literal in front of other values"
 
 
@@ -33,6 +35,9 @@ LITERAL = "function '{0}' is not supported with a literal in front of other valu
         # The planner computes ASIN(64), and refuses NaN.
         ("ASIN(COALESCE(64, n))", LITERAL.format("COALESCE")),
         ("ASIN(NVL(64, n))", LITERAL.format("NVL")),
+        ("NVL(CAST(0.1 AS FLOAT), d)", LITERAL.format("NVL")),
+        ("LATEST(CAST(n > 1 AS VARCHAR), 9)", AS_TEXT),
+        ("CAST(JSON_VALUE('{}', '') AS TIMESTAMP)", COMPUTED),
     ],
 )
 def test_what_the_emulator_lacks_is_named(refused, expression: str, message: str) -> None:

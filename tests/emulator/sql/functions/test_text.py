@@ -52,6 +52,7 @@ from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
         ("'50%' LIKE '50!%' ESCAPE '!'", True),
         ("'500' NOT LIKE '50!%' ESCAPE '!'", True),
         ("'a\\b' LIKE 'a\\b'", True),
+        ("\"x\" LIKE '%' ESCAPE ''", True),
         ("'' IS NULL", False),
         ("'it''s'", "it's"),
         ("UPPER(5)", "5"),

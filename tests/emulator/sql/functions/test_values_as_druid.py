@@ -21,11 +21,11 @@ REAL = "of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM: leave
     ("expression", "values"),
     [
         (
-            "SUBSTRING(CONCAT(s, 'xyz'), CASE WHEN n > 0 THEN 2 END)",
+            "SUBSTRING(CONCAT(s, 'xyz'), CASE WHEN n > 0 THEN 2 ELSE 1 END)",
             ["xyz", "bxyz", "xyz", None, ",bxyz", ",2,,3xyz", "xyz", "xyz"],
         ),
         (
-            "SUBSTRING(CONCAT(s, 'xyz'), 1, CASE WHEN n < 100 THEN n END)",
+            "SUBSTRING(CONCAT(s, 'xyz'), 1, CASE WHEN n < 100 THEN n ELSE 0 END)",
             ["axyz", "bxyz", "", None, "a,", "1", "xxyz", ""],
         ),
         ("ARRAY_TO_STRING(sa, NULL)", ["ab", "b", "", None, None, "cnullaa", "", "x"]),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import duckdb
@@ -124,8 +125,6 @@ def test_alias_of_two_columns_is_ambiguous_in_having(query) -> None:
     [
         ("TIME_SHIFT(__time, 'P1D', i)", True),
         ("TIME_SHIFT(__time, 'P1D', i, 'Europe/Berlin')", True),
-        ("TIMESTAMPADD(MONTH, i, __time)", True),
-        ("TIMESTAMPADD(QUARTER, i, __time)", True),
         ("TIMESTAMPADD(DAY, i, __time)", False),
         ("TIMESTAMPADD(MONTH, NULLIF(1, 1), __time)", False),
     ],
@@ -133,6 +132,20 @@ def test_alias_of_two_columns_is_ambiguous_in_having(query) -> None:
 def test_shift_by_null(query, expression: str, kept: bool) -> None:
     """NULL in a row counts as 0, but not for units up to weeks of TIMESTAMPADD."""
     assert query(f"SELECT {expression} = __time FROM t WHERE i IS NULL") == [(True if kept else None,)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("TIMESTAMPADD(MONTH, i, __time)", "function 'TIMESTAMPADD' is not supported with NULL and the unit MONTH"),
+        ("SUBSTRING(g || 'xyz', i)", "function 'SUBSTRING' is not supported with a start of NULL"),
+        ("SUBSTRING(g || 'xyz', 1, i)", "function 'SUBSTRING' is not supported with a length of NULL"),
+    ],
+)
+def test_number_that_is_null_in_a_row_is_refused(query, expression: str, message: str) -> None:
+    """OBSERVED(Druid 33): the result depends on whether WHERE makes the number NULL in all rows."""
+    with pytest.raises(duckdb.Error, match=f"^Invalid Input Error: {re.escape(message)}$"):
+        query(f"SELECT {expression} FROM t WHERE i IS NULL")
 
 
 def test_equal_names_of_columns_stay(query) -> None:

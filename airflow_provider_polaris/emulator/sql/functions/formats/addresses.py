@@ -17,7 +17,7 @@ from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, boo
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
 _ADDRESS = rf"'\s*{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\s*'"
-_RANGE = r"'\s*([*]|[0-9*%_-]+([.][0-9*%_-]+){1,3})\s*'"
+_RANGE = r"'\s*([*%]+|[0-9*%_-]+([.][0-9*%_-]+){1,3})\s*'"
 """Druid reads some forms of address ranges as their first address."""
 _LARGEST = 2**32 - 1
 

@@ -17,7 +17,11 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_pi
 from airflow_provider_polaris.emulator.sql.functions.optimizer.filtered_sums import without_casts
-from airflow_provider_polaris.emulator.sql.values.java_numbers import is_negative_zero, single_precision
+from airflow_provider_polaris.emulator.sql.values.java_numbers import (
+    double_to_float,
+    is_negative_zero,
+    single_precision,
+)
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
 
 _PLAIN_NUMBER = quote_text(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
@@ -42,6 +46,7 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         _check_columns(call, len(operands), kind, is_equality=is_equality)
         return list(operands) if is_equality else _without_nan_and_both_zeros(call, operands, kind)
     constants = [call.value(index).constant for index, is_fixed in enumerate(fixed) if is_fixed]
+    limits = [operand.text for operand, is_fixed in zip(operands, fixed, strict=True) if is_fixed]
     zeros = [
         operand.text for operand, is_fixed in zip(operands, fixed, strict=True) if is_fixed and not operand.constant
     ]
@@ -67,6 +72,9 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
             raise call.refuse("of a column and the first or last number of 64 bits")
         elif value.type == "float" and is_equality and not all(map(_is_float, constants)):
             raise call.refuse("of a FLOAT and a number that is none, such as 0.1: use BETWEEN")
+        elif value.type == "float" and column is None:
+            differs = _rounds_across(operand.text, limits)
+            words = "of a computed FLOAT and a number between it and its rounded value"
         elif value.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
             raise call.refuse("of a BIGINT and a decimal number of 2^53 or more")
         elif value.type == "double" and is_equality and zeros:
@@ -74,6 +82,19 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
             differs, words = f"{is_negative_zero(operand.text)} AND ({is_zero})", "of -0.0 and 0"
         result.append(Sql(call.without(operand.text, differs, words), operand.type) if differs else operand)
     return result
+
+
+def _rounds_across(text: str, limits: Sequence[str]) -> str:
+    """
+    Return the condition that a number and the nearest FLOAT are not on the same side of each limit.
+
+    OBSERVED(Druid 33): the filter rounds the FLOAT that it computes, and the row of a result isn't compared rounded.
+    """
+    sides = " OR ".join(
+        f"(__value {sign} {limit}) <> (__float {sign} {limit})" for limit in limits for sign in ("<", ">")
+    )
+    each = f"list_transform([{double_to_float('__value')}], lambda __float: {sides})[1]"
+    return f"list_transform([{text}], lambda __value: {each})[1]"
 
 
 def _without_nan_and_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[Sql]:

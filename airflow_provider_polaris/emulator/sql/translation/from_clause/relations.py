@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
+from airflow_provider_polaris.emulator.sql.translation.from_clause.join_conditions import (
+    check_condition,
+    check_keys,
+)
 from airflow_provider_polaris.emulator.sql.translation.from_clause.unnest import unnested
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
@@ -90,6 +94,15 @@ class Relations:
             sql += self._join(join, right, Scope(tuple(sources)))
         return sql, Scope(tuple(sources))
 
+    @staticmethod
+    def check_filter(condition: exp.Expression, scope: Scope, translator: Translator) -> None:
+        """
+        Check the WHERE clause of joined relations, of which Druid's planner moves a part into the join.
+
+        :raises SqlNotSupported: It has an equality that can't be the key of a join.
+        """
+        check_keys(condition, scope, translator)
+
     def _unnest_join(self, join: exp.Expression, scope: Scope) -> tuple[str, Source]:
         side, kind = str(join.args.get("side") or ""), str(join.args.get("kind") or "").upper()
         if side or kind not in ("", "CROSS") or join.args.get("on") is not None:
@@ -113,7 +126,10 @@ class Relations:
             raise SqlInvalid(f"{word} {'needs' if condition is None else 'takes no'} ON condition")
         if condition is None:
             return f" {word} {right}"
-        return f" {word} {right} ON {as_condition(self.make_translator(scope, 'ON').translate(condition), 'ON')}"
+        translator = self.make_translator(scope, "ON")
+        text = as_condition(translator.translate(condition), "ON")
+        check_condition(word, condition, scope, translator)
+        return f" {word} {right} ON {text}"
 
     def _relation(self, node: exp.Expression, environment: Environment) -> tuple[str, Source]:
         alias = _alias(node)

@@ -88,7 +88,7 @@ def test_what_is_no_address_matches_nothing(evaluate, text):
     assert evaluate("IPV4_MATCH(s, '0.0.0.0/0')", s=("string", text)) is False
 
 
-@pytest.mark.parametrize("text", ["1.2.3.*", "1.2.3.1-5", "1.2.3._", "1.2.3.%", "1.2.3.-4", "*"])
+@pytest.mark.parametrize("text", ["1.2.3.*", "1.2.3.1-5", "1.2.3._", "1.2.3.%", "1.2.3.-4", "*", "**", "%"])
 def test_ranges_are_named(evaluate, text):
     """Druid reads them as their first address."""
     with pytest.raises(duckdb.InvalidInputException) as raised:
