@@ -173,14 +173,11 @@ def test_task_whose_tables_got_worse_meanwhile_fails(tables, clock, context, gua
     assert (tables.posted, len(airflow)) == ([], 1)
 
 
-def test_checks_of_the_result_are_those_from_before_the_question(tables, clock, context, guards, airflow, monkeypatch):
-    """Airflow renders the templates again before the task is resumed."""
-    checked = []
-    path = "airflow_provider_polaris.operators.checks.deferred_check.check_or_defer"
-    monkeypatch.setattr(path, lambda run, waits, results: checked.append(run.options.checks))
-    kwargs, _ = ask(operator(on_shrink="ask", checks={"rows": "COUNT(*) > 0"}), context)
-    assert go_on(operator(checks={"rows": "COUNT(*) > 9"}), context, kwargs, "Approve") == JOB
-    assert checked == [{"rows": "COUNT(*) > 0"}]
+def test_conditions_of_the_checks_are_kept_while_the_task_asks(tables, clock, context, guards, airflow):
+    """Airflow renders the templates again before it resumes the task."""
+    checks = {"rows": "COUNT(*) > 0"}
+    kwargs, _ = ask(operator(on_shrink="ask", checks=checks, wait_for_completion=True), context)
+    assert kwargs["wait"]["options"]["checks"] == checks
 
 
 def test_retry_asks_the_same_question_again(tables, clock, context, guards, airflow, ti):
