@@ -112,6 +112,7 @@ _SPEC: Final = _object(
 _ARGUMENTS: Final[dict[str, ArgumentKind]] = {
     **dict.fromkeys(
         (
+            "approved",
             "confirm_table_name",
             "filter_expression",
             "ingestion_mode",

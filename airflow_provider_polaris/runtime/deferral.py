@@ -8,7 +8,7 @@ Cancels nothing. Sources: _defer_task, resume_execution and the timers of Airflo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Final, TypeVar
 
 from airflow_provider_polaris.jobs.errors import (
@@ -37,19 +37,20 @@ def restore_state(memory: type[T], wait: Any) -> T:
     """
     Return the state that a task saved when it was deferred; unknown names are ignored.
 
-    :param memory: A dataclass.
+    :param memory: A dataclass. Its fields with a default may be missing: they came with a later version.
     :param wait: Its fields, as Airflow stored them.
-    :raises PolarisProtocolError: A field is missing.
+    :raises PolarisProtocolError: Another field is missing.
     """
     left = wait if isinstance(wait, Mapping) else {}
-    names = [field.name for field in fields(memory)]  # type: ignore[arg-type]
-    missing = [name for name in names if name not in left]
+    known = fields(memory)  # type: ignore[arg-type]
+    has_default = {field.name for field in known if (field.default, field.default_factory) != (MISSING, MISSING)}
+    missing = [field.name for field in known if field.name not in left and field.name not in has_default]
     if missing:
         raise PolarisProtocolError(
             f"cannot resume the deferred task: its saved state {wait!r} lacks {', '.join(missing)}. Another version of "
             "this provider may have deferred it, and its job may still be running: a retry of the task resumes it."
         )
-    return memory(**{name: left[name] for name in names})
+    return memory(**{field.name: left[field.name] for field in known if field.name in left})
 
 
 def restart_execution_timeout(self: Any, context: Any) -> None:

@@ -104,6 +104,7 @@ def test_deferral_takes_everything_along_as_plain_json_without_secrets(running, 
                 "fail_on_warning": True,
                 "durable": True,
                 "repeat_append": False,
+                "checks": {},
             },
         }
     }

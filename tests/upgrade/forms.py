@@ -182,7 +182,13 @@ def _run_before_its_job(hook: Any, options: JobOptions, clock: Any) -> JobRun:
         passed=1763618400.25,
         throttled=_records()[0].to_json(),
         sent=True,
-        waits=WaitMemory({"query-1": 1763618400.25}, {"0123456789abcdef": "query-1"}, {"conflict on b": "[]"}, 2),
+        waits=WaitMemory(
+            {"query-1": 1763618400.25},
+            {"0123456789abcdef": "query-1"},
+            {"conflict on b": "[]"},
+            {"counts": [1.0, 2]},
+            3,
+        ),
     )
     return JobRun(hook, options, kill, clock, _BEGIN + timedelta(hours=1), None, log, _BEGIN, memory=memory)
 

@@ -260,4 +260,10 @@ def test_a_dry_run_shows_statement_tables_and_guards(emulator, context, task_log
 def test_the_operator_reads_sql_files_and_renders_them():
     """The statement is a template, also in a file."""
     assert PolarisSqlJobOperator.template_ext == (".sql",)
-    assert set(PolarisSqlJobOperator.template_fields_renderers) == {"sql", "parameters", "source_tables", "context"}
+    assert set(PolarisSqlJobOperator.template_fields_renderers) == {
+        "sql",
+        "parameters",
+        "source_tables",
+        "context",
+        "checks",
+    }

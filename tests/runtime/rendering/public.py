@@ -19,10 +19,14 @@ from airflow_provider_polaris.runtime.compat import BaseOperator, TaskGroup
 _REQUIRED = {"copy_arguments": {}, "job_arguments": {}}
 
 
+#: Modules without a class that gets users' texts; ``approve`` can be imported in Airflow 3.1 and newer only.
+_OTHERS = ("__main__", "age_out.approve")
+
+
 def _classes(base: type) -> list[type]:
     found = set()
     for module in pkgutil.walk_packages(airflow_provider_polaris.__path__, "airflow_provider_polaris."):
-        if module.name.startswith("airflow_provider_polaris.emulator") or module.name.endswith("__main__"):
+        if module.name.startswith("airflow_provider_polaris.emulator") or module.name.endswith(_OTHERS):
             continue
         for value in vars(importlib.import_module(module.name)).values():
             is_ours = inspect.isclass(value) and value.__module__.startswith("airflow_provider_polaris.")

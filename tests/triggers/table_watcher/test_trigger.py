@@ -124,7 +124,7 @@ def test_import_loads_neither_http_nor_the_client() -> None:
     """A DAG file with a watcher is parsed repeatedly."""
     script = (
         "import sys\nimport airflow.triggers.base\nbefore = set(sys.modules)\n"
-        "import airflow_provider_polaris.triggers.polaris\nprint(*sorted(set(sys.modules) - before))"
+        "import airflow_provider_polaris.triggers.table_updated\nprint(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
