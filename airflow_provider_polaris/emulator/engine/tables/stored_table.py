@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from airflow_provider_polaris.emulator.engine.data_types import stored_as
@@ -122,6 +123,7 @@ def encode(stored: StoredTable) -> str:
     )
 
 
+@lru_cache(maxsize=256)
 def decode(number: int, body: str) -> StoredTable:
     """Decode a result of :func:`encode`."""
     read: dict[str, Any] = json.loads(body)
