@@ -49,7 +49,9 @@ def test_tests_of_the_page_on_testing_pass(airflow_db: None, tmp_path: Path) -> 
     """In a separate process with its own configuration, as in a user's project."""
     dags = ROOT / "dags_examples"
     (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {dags}\n")
-    (tmp_path / "conftest.py").write_text(BUILD_NEWEST_API_ONLY)
+    # The emulator's jobs and queries end after some polls, not after some time.
+    short_sleeps = "import time\nsleep = time.sleep\ntime.sleep = lambda seconds: sleep(min(seconds, 0.05))\n"
+    (tmp_path / "conftest.py").write_text(BUILD_NEWEST_API_ONLY + short_sleeps)
     test = tmp_path / "test_koalas.py"
     test.write_text((FOLDER / "test_koalas.py").read_text())
     ran = subprocess.run(

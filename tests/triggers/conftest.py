@@ -18,6 +18,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -77,6 +78,12 @@ class TravelLoop(asyncio.SelectorEventLoop):
         return done
 
 
+@lru_cache(maxsize=20_000)
+def instant(seconds: float) -> str:
+    """Return a time of the world's clock as Polaris writes it."""
+    return (START + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
 @dataclass
 class Job:
     """
@@ -102,14 +109,12 @@ class Job:
 
     def body(self, status: str, now: float) -> dict[str, Any]:
         """Return the job as a summary."""
-        updated = (START + timedelta(seconds=self.updated(now))).isoformat().replace("+00:00", "Z")
-        created = (START + timedelta(seconds=self.changes[0][0])).isoformat().replace("+00:00", "Z")
         return {
             "id": self.id,
             "type": "batch",
             "executionStatus": status,
-            "createdTimestamp": created,
-            "lastUpdatedTimestamp": updated,
+            "createdTimestamp": instant(self.changes[0][0]),
+            "lastUpdatedTimestamp": instant(self.updated(now)),
             "health": {"status": "ok"},
             **self.stated,
         }
