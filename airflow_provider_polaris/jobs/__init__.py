@@ -2,7 +2,7 @@
 """
 Model jobs: specs, validation, intervals, states and errors. Performs no I/O; independent of Airflow and HTTP.
 
-Names that need pydantic's models are loaded on first use, which keeps the import of this package fast.
+All names but those of errors are loaded on first use, which keeps the import of this package fast.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry
-from airflow_provider_polaris.jobs.time.granularity import Granularity
-from airflow_provider_polaris.jobs.time.interval import Interval
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.spec.job_spec import (
@@ -49,9 +46,12 @@ if TYPE_CHECKING:
         parse_spec,
     )
     from airflow_provider_polaris.jobs.sql.rollup import build_mappings
+    from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry
     from airflow_provider_polaris.jobs.tables.description import TableDescription
     from airflow_provider_polaris.jobs.tables.description import TableDescription as TableFacts
     from airflow_provider_polaris.jobs.tables.name import check_table_name
+    from airflow_provider_polaris.jobs.time.granularity import Granularity
+    from airflow_provider_polaris.jobs.time.interval import Interval
     from airflow_provider_polaris.jobs.validation.rules import check_spec
 
 __all__ = [
@@ -97,6 +97,11 @@ __all__ = [
 ]
 
 _HOME: Final = {
+    "Granularity": "time.granularity",
+    "Health": "status.state",
+    "Interval": "time.interval",
+    "JobState": "status.state",
+    "LogEntry": "status.state",
     "TableDescription": "tables.description",
     "TableFacts": "tables.description",
     "build_mappings": "sql.rollup",

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink, withdraw_links
 from airflow_provider_polaris.operators.job_run.resume import ResumingOperator
 from airflow_provider_polaris.runtime.compat import AirflowSkipException, conf
-from airflow_provider_polaris.runtime.failure import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -232,6 +231,7 @@ class PolarisBaseOperator(ResumingOperator):
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
         """Run one try, and raise ``AirflowFailException`` for errors that a retry cannot fix."""
         from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
+        from airflow_provider_polaris.runtime.failure import fail_without_retry
 
         self._kill = CancelOnKill()
         with fail_without_retry(self.log):
