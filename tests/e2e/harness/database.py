@@ -8,6 +8,7 @@ locked"). PostgreSQL is what production has.
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -27,6 +28,10 @@ _USER = "airflow"
 _DEBIAN = Path("/usr/lib/postgresql")
 #: For tests only: nothing has to survive a crash of the machine.
 _OPTIONS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=300")
+
+
+#: A number for each server of this process.
+_NUMBERS = itertools.count(1)
 
 
 class Database(ABC):
@@ -93,7 +98,8 @@ class Postgres(Database):
         self._home = home
         self._programs = programs
         self._user = "postgres" if os.getuid() == 0 else None
-        self._data = Path(f"/tmp/polaris-e2e-{os.getpid()}")  # another user must be able to reach it
+        # Another user must be able to reach it. A session can have several servers at the same time.
+        self._data = Path("/tmp") / f"polaris-e2e-{os.getpid()}-{next(_NUMBERS)}"
         self._server: ProcessTree | None = None
         (self._port,) = free_ports(1)
 
