@@ -90,11 +90,11 @@ def states(dag_run: Any) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def readme_dag(monkeypatch: pytest.MonkeyPatch, *, deferrable: bool) -> Any:
-    """Return the DAG of the README's file, which doesn't assign it to a variable."""
+def example(monkeypatch: pytest.MonkeyPatch, name: str) -> Any:
+    """Return the DAG of an example's file, which doesn't assign it to a variable."""
     from airflow.providers.common.compat.sdk import DAG
 
-    spec = importlib.util.spec_from_file_location("koalas_first", EXAMPLES / "koalas_first.py")
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     made: list[Any] = []
@@ -102,8 +102,14 @@ def readme_dag(monkeypatch: pytest.MonkeyPatch, *, deferrable: bool) -> Any:
     with monkeypatch.context() as patch:
         patch.setattr(DAG, "__enter__", lambda self: [made.append(self), enter(self)][1])
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    made[0].task_dict["rollup"].deferrable = deferrable
     return made[0]
+
+
+def readme_dag(monkeypatch: pytest.MonkeyPatch, *, deferrable: bool) -> Any:
+    """Return the DAG of the README."""
+    dag = example(monkeypatch, "koalas_first")
+    dag.task_dict["rollup"].deferrable = deferrable
+    return dag
 
 
 def test_readme_dag_has_the_same_rows_on_druid_and_on_the_emulator(airflow_db, druid, monkeypatch, polaris_emulator):
@@ -120,6 +126,32 @@ def test_readme_dag_has_the_same_rows_on_druid_and_on_the_emulator(airflow_db, d
         assert states(run(readme_dag(monkeypatch, deferrable=deferrable), DAY)) == {"rollup": "success"}
         assert rows(druid.query(SQL)) == expected
     drop(druid, SOURCE, TARGET)
+
+
+def test_checked_statement_and_its_age_out_have_the_same_rows_on_druid(
+    airflow_db, druid, monkeypatch, polaris_emulator
+):
+    """A join from a file, checks, Airflow's own check of a column, and an age-out, which moves the first day."""
+    tables = (SOURCE, "Koalas Shares", "Koalas Shares Archive")
+    archived = 'SELECT "__time", "city", "sessions", "longest" FROM "Koalas Shares Archive"'
+
+    def archive(service: Any) -> list[dict[str, Any]]:
+        for day in (2, 3):
+            made = states(run(example(monkeypatch, "koalas_checked"), datetime(2024, 6, day, tzinfo=timezone.utc)))
+            assert {made["shares"], made["check"]} == {"success"}
+        assert set(made.values()) == {"success"}
+        return rows(service.query(archived))
+
+    drop(druid, *tables)
+    fill(druid, SOURCE)
+    polaris_emulator.load(SOURCE, list(events(3000)))
+    expected = archive(polaris_emulator)
+    assert sum(row["sessions"] for row in expected) == 1000
+
+    monkeypatch.setenv("AIRFLOW_CONN_POLARIS_DEFAULT", CONNECTION)
+    assert archive(druid) == expected
+    assert by_day(druid, "Koalas Shares", 1) == [1000]
+    drop(druid, *tables)
 
 
 def build(source: str, target: str) -> Any:
