@@ -141,6 +141,8 @@ def test_evaluate_error_of_ours_decides_as_written_down(error, action, seconds, 
     assert decision.retry_delay == (None if seconds is None else timedelta(seconds=seconds))
 
 
+# In Airflow's own provider, on 3.1.
+@pytest.mark.filterwarnings("ignore:The `airflow.operators.branch.BranchMixIn`")
 def test_table_has_a_row_for_every_error_of_the_package():
     """A new error class in any module must be added to the table."""
     for module in pkgutil.walk_packages(airflow_provider_polaris.__path__, "airflow_provider_polaris."):
