@@ -146,11 +146,13 @@ def test_evaluate_error_of_ours_decides_as_written_down(error, action, seconds, 
 def test_table_has_a_row_for_every_error_of_the_package():
     """A new error class in any module must be added to the table."""
     for module in pkgutil.walk_packages(airflow_provider_polaris.__path__, "airflow_provider_polaris."):
+        if module.name.endswith("age_out.approve") and AIRFLOW_VERSION < (3, 1):
+            continue  # nothing asks a person there
         if ".emulator" not in module.name and not module.name.endswith("__main__"):
             try:
                 importlib.import_module(module.name)
-            except ModuleNotFoundError as missing:  # the extras are not installed everywhere
-                if not str(missing.name).startswith(("openlineage", "airflow.providers.standard")):
+            except ModuleNotFoundError as missing:  # the lineage extra is not installed everywhere
+                if not str(missing.name).startswith("openlineage"):
                     raise
 
     def public(kind: type) -> set[type]:
