@@ -119,8 +119,7 @@ class JobRun:
         :param guards: Called right before the POST, if there is one, with the ids of the task's earlier jobs.
         :param optional_context: Keys of the spec's context that are left out if Polaris refuses the job.
         :return: The job as the service described it last.
-        :raises WaitElsewhere: The task is to be deferred.
-        :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
+        :raises WaitElsewhere, PolarisError: As ``submit_once``: the task is to be deferred, or has no certain job.
         """
         from airflow_provider_polaris.operators.submission.submit import submit_once
 
