@@ -81,12 +81,13 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> Any:
-        if ready := super().select(0):
+        ready = super().select(0)
+        if ready or timeout == 0:
             return ready
         if timeout is None or self._loop.working:
             # A thread ends this. The limit is a backstop.
-            ready = super().select(120 if timeout is None or timeout > 0 else 0)
-            assert ready or timeout == 0, "nothing happened for two minutes"
-            return ready
-        self.now += max(0.0, timeout)
-        return []
+            ready = super().select(120)
+            assert ready, "nothing happened for two minutes"
+        else:
+            self.now += timeout
+        return ready

@@ -10,7 +10,8 @@ adapter. Importing this package loads neither an adapter nor Airflow.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 
@@ -28,21 +29,14 @@ __all__ = ["ClientSettings", "DruidClient", "DruidSettings", "PolarisClient", "S
 ServiceSettings: TypeAlias = "ClientSettings | DruidSettings"
 
 
+_HOME: Final = {"DruidClient": "druid.client", "DruidSettings": "druid.settings", "PolarisClient": "polaris.client"}
+
+
 def __getattr__(name: str) -> Any:
     """Import a class when it is first used. A task needs one adapter, and imports are most of its CPU time."""
-    if name == "DruidClient":
-        from airflow_provider_polaris.client.druid.client import DruidClient
-
-        return DruidClient
-    if name == "DruidSettings":
-        from airflow_provider_polaris.client.druid.settings import DruidSettings
-
-        return DruidSettings
-    if name == "PolarisClient":
-        from airflow_provider_polaris.client.polaris.client import PolarisClient
-
-        return PolarisClient
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
 def adapter_of(settings: ServiceSettings) -> Callable[..., IngestionService]:

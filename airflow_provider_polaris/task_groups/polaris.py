@@ -91,11 +91,10 @@ class PolarisAgeOutTaskGroup(TaskGroup):
     Rows are deleted only if they were found in the target immediately before.
 
     Tasks: ``plan``, ``copy``, ``prove``, ``approve`` (if requested) and ``delete``, which are attributes of the group,
-    too. Arguments that all
-    tasks share, such as ``retries``, go into ``default_args``. XComs: the return values of ``plan`` and ``prove`` have
-    ``intervals`` and ``windows`` (``interval``, ``rows``, ``counted``); ``copy`` and ``delete`` push those of
-    :class:`PolarisTableToTableOperator`. Sources: docs.imply.io/polaris/api-ingest-table, /api-replace-data,
-    /api-delete-data, /manage-deleted-data and /query-async.
+    too. Arguments that all tasks share, such as ``retries``, go into ``default_args``. XComs: the return values of
+    ``plan`` and ``prove`` have ``intervals`` and ``windows`` (``interval``, ``rows``, ``counted``); ``copy`` and
+    ``delete`` push those of :class:`PolarisTableToTableOperator`. Sources: docs.imply.io/polaris/api-ingest-table,
+    /api-replace-data, /api-delete-data, /manage-deleted-data and /query-async.
 
     :param group_id: Id of the group and prefix of its task ids.
     :param source_table: Table to move data from. (templated)

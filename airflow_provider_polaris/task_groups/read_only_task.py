@@ -135,22 +135,20 @@ class ReadOnlyTask(RendersTexts):
         raise AssertionError("defer raises")
 
     def _deferral(self, counter: TableCounter, wait: WaitElsewhere) -> dict[str, Any]:
-        from airflow_provider_polaris.operators.job_run.deferred_submission import log_wait, wait_trigger
-        from airflow_provider_polaris.runtime.deadline import airflow_timeout
+        from airflow_provider_polaris.operators.job_run.deferred_submission import deferral_of
 
         limits, conn_id = counter.limits, counter.hook.polaris_conn_id
-        now = limits.clock.now()
         limits.memory.deferrals += 1
-        log_wait(self.log, wait, now)
         deadline = None if limits.deadline is None else limits.deadline.timestamp()
-        return {
-            "trigger": wait_trigger(
-                wait, conn_id, limits.memory, now=now.timestamp(), poll_interval=counter.poll_interval
-            ),
-            "method_name": "continue_work",
-            "kwargs": {"wait": asdict(DeferredWork(conn_id, deadline, asdict(limits.memory)))},
-            "timeout": airflow_timeout(wait.at, now),
-        }
+        return deferral_of(
+            wait,
+            limits,
+            self.log,
+            conn_id=conn_id,
+            method_name="continue_work",
+            saved=asdict(DeferredWork(conn_id, deadline, asdict(limits.memory))),
+            poll_interval=counter.poll_interval,
+        )
 
     def _counter(self, context: Context, wait: Any, *, waits_elsewhere: bool) -> TableCounter:
         from airflow_provider_polaris.hooks.polaris import PolarisHook

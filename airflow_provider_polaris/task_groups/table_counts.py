@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.hooks.count_query import CountQuery
 from airflow_provider_polaris.hooks.row_count import CountErrorAdvice, RowCounter
 from airflow_provider_polaris.hooks.tables import TableInfo, find_table
 from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
@@ -118,7 +117,7 @@ class TableCounter:
         """
         if table is None:
             return {}
-        key = sha256(json.dumps([sql, dict(context)], sort_keys=True).encode()).hexdigest()
+        key = CountQuery(sql, table.storage, context).digest
         rows = self._recall(key)
         if rows is None:
             rows = self._counter.rows(sql, table.storage, context=context, as_job=True, words=words)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
@@ -137,7 +138,7 @@ class ResultChecks:
     written: WrittenRows
     conditions: Mapping[str, str]
 
-    @property
+    @cached_property
     def _checks(self) -> list[_Check]:
         return [_Check.of(name, condition) for name, condition in self.conditions.items()]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisServerError, PolarisTransportError
-from airflow_provider_polaris.runtime.deadline import airflow_timeout
-from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere, WaitMemory
+from airflow_provider_polaris.runtime.deadline import Deadline, airflow_timeout
+from airflow_provider_polaris.runtime.waits import Condition, WaitElsewhere
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.operators.job_run.run import JobRun
@@ -102,56 +102,62 @@ def wait_deferral(run: JobRun, wait: WaitElsewhere, method_name: str, saved: dic
     :param method_name: The method that continues the task.
     :param saved: The state that it gets, in plain JSON.
     """
-    now, options = run.clock.now(), run.options
-    log_wait(run.log, wait, now)
-    trigger = wait_trigger(
+    return deferral_of(
         wait,
-        run.hook.polaris_conn_id,
-        run.memory.waits,
-        now=now.timestamp(),
-        poll_interval=options.poll_interval,
-        cancel_on_kill=options.cancel_on_kill,
+        run.limits,
+        run.log,
+        conn_id=run.hook.polaris_conn_id,
+        method_name=method_name,
+        saved=saved,
+        poll_interval=run.options.poll_interval,
+        cancel_on_kill=run.options.cancel_on_kill,
     )
+
+
+def deferral_of(
+    wait: WaitElsewhere,
+    limits: Deadline,
+    log: Any,
+    *,
+    conn_id: str,
+    method_name: str,
+    saved: dict[str, Any],
+    poll_interval: float,
+    cancel_on_kill: bool = False,
+) -> dict[str, Any]:
+    """
+    Return the arguments for ``defer`` of a task with or without a job, and log what is waited for.
+
+    :param wait: The wait.
+    :param limits: Clock and waits of this try, this wait included.
+    :param log: Logger of the task.
+    :param conn_id: The connection.
+    :param method_name: The method that continues the task.
+    :param saved: The state that it gets, in plain JSON.
+    :param poll_interval: Longest time between two polls of another job, in seconds.
+    :param cancel_on_kill: Whether a kill cancels the job that is waited for, if it is the task's own.
+    """
+    now = limits.clock.now()
+    if wait.until.kind == "time":
+        log.info("The task waits in the triggerer for %.0f s.", (wait.at - now).total_seconds())
+    else:
+        log.info("The task waits in the triggerer until %s.", wait.until)
+    # An event without a change must not start worker after worker.
+    pause = min(2.0 ** min(limits.memory.deferrals, 10), _LONGEST_PAUSE)
     return {
-        "trigger": trigger,
+        "trigger": _trigger(wait, conn_id, now.timestamp(), pause, poll_interval, cancel_on_kill=cancel_on_kill),
         "method_name": method_name,
         "kwargs": {"wait": saved},
         "timeout": airflow_timeout(wait.at, now),
     }
 
 
-def log_wait(log: Any, wait: WaitElsewhere, now: datetime) -> None:
-    """Log what a task waits for that is about to be deferred."""
-    if wait.until.kind == "time":
-        log.info("The task waits in the triggerer for %.0f s.", (wait.at - now).total_seconds())
-    else:
-        log.info("The task waits in the triggerer until %s.", wait.until)
-
-
-def wait_trigger(
-    wait: WaitElsewhere,
-    conn_id: str,
-    waits: WaitMemory,
-    *,
-    now: float,
-    poll_interval: float,
-    cancel_on_kill: bool = False,
+def _trigger(
+    wait: WaitElsewhere, conn_id: str, now: float, pause: float, poll_interval: float, *, cancel_on_kill: bool
 ) -> Any:
-    """
-    Return the trigger that waits for a task without a job.
-
-    :param wait: The wait.
-    :param conn_id: The connection.
-    :param waits: The waits of this try, this one included.
-    :param now: Current time, epoch seconds in UTC.
-    :param poll_interval: Longest time between two polls of another job, in seconds.
-    :param cancel_on_kill: Whether a kill cancels the job that is waited for, if it is the task's own.
-    """
     from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
     from airflow_provider_polaris.triggers.wait import PolarisWaitTrigger
 
-    # An event without a change must not start worker after worker.
-    pause = min(2.0 ** min(waits.deferrals, 10), _LONGEST_PAUSE)
     if wait.until.kind == "job":
         return PolarisJobTrigger(
             wait.until.ids[0],

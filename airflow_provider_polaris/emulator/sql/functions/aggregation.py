@@ -78,7 +78,7 @@ class Aggregation(Call):
             raise self.refuse("by a constant time, with which Druid takes any row")
         if can_fail(value.text):
             raise self.refuse("of a value that can fail, such as a division of whole numbers")
-        if value.type == "string" and value.cast_from is not None and value.cast_from in ("float", "boolean"):
+        if value.type == "string" and value.cast_from in ("float", "boolean"):
             raise self.refuse(f"with a CAST of a {sql_name(value.cast_from)} to VARCHAR")
         if has_cast_back_to_text(self):
             raise self.refuse("over a CAST to a number and back to VARCHAR")
