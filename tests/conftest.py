@@ -58,9 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude imported and collected objects from garbage collection, which took a tenth of a run."""
+    """
+    Exclude imported and collected objects from garbage collection, and collect the tests' own ones less often.
+
+    Both took a tenth of a run.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def pytest_unconfigure() -> None:
