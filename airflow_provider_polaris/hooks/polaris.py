@@ -51,7 +51,7 @@ class PolarisHook(BaseHook):
         self.polaris_conn_id = polaris_conn_id
         self._client: IngestionService | None = None
         self._longest_retries: float | None = None
-        self._parallel = ParallelClients(lambda: self.get_client(), lambda: self.new_client())
+        self._parallel = ParallelClients(lambda: self.get_client(), lambda: self.get_client().sibling())
 
     def get_client(self) -> IngestionService:
         """

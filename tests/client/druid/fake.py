@@ -240,13 +240,32 @@ class FakeDruid:
 
     def _query(self, params: dict[str, str], body: Any) -> Reply:
         sql = body["query"]
-        for words, key in (("is_available", "segments"), ("LIMIT 1", "newest"), ("INFORMATION_SCHEMA", "columns")):
-            if words in sql and body.get("parameters"):
-                return 200, self._about(body["parameters"][0]["value"], key)
+        if body.get("parameters"):
+            names = dict.fromkeys(parameter["value"] for parameter in body["parameters"])
+            if "UNION ALL" not in sql:
+                return 200, self._about(*names, "columns")
+            return 200, [row for name in names for row in self._stored(name)]
         name = re.search(r"FROM (\w+)", sql)
         if name and name[1] not in self.loaded:
             return 400, druid_error("invalidInput", f"Object '{name[1]}' not found (line [1], column [15])")
         return 200, [{"n": 3}]
+
+    def _stored(self, table: str) -> list[dict[str, Any]]:
+        """Return what one statement over the system tables says about a table."""
+
+        def row(part: int, first: Any, second: Any, number: int, segments: int = 0, size: int = 0) -> dict[str, Any]:
+            told = {"part": part, "name": table, "first": first, "second": second}
+            return {**told, "number": number, "segments": segments, "bytes": size}
+
+        columns = enumerate(self._about(table, "columns"), 1)
+        listed = [row(3, each["COLUMN_NAME"], each["DATA_TYPE"], number) for number, each in columns]
+        if table in self.unlisted:
+            return listed
+        return [
+            *(row(1, "", "", *each.values()) for each in self._about(table, "segments")),
+            *(row(2, each["start"], each["end"], 0) for each in self._about(table, "newest")),
+            *listed,
+        ]
 
     def _about(self, table: str, key: str) -> list[Any]:
         if key in ("columns", "metadata") and table not in self.loaded:
