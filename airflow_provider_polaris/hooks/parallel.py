@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send up to six requests at once from a worker, each with a client of its own. Reads no connection and no clock."""
+"""Send up to five requests at once from a worker, each with a client of its own. Reads no connection and no clock."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 Request = Callable[["IngestionService"], Any]
 
 #: Maximum number of requests at the same time; a worker runs many tasks. A task reads two tables and one list: three
-#: requests to Polaris, six to Druid.
-MOST_AT_ONCE: Final = 6
+#: requests to Polaris, five to Druid.
+MOST_AT_ONCE: Final = 5
 
 #: Longest uninterrupted wait for the other threads in seconds. A kill takes effect within this time.
 _SLICE: Final = 0.5
@@ -38,7 +38,7 @@ class ParallelClients:
 
     def ask(self, requests: Sequence[Request], check_alive: Callable[[], None]) -> list[Future[Any]]:
         """
-        Send requests, at most six at the same time, and wait for all answers.
+        Send requests, at most five at the same time, and wait for all answers.
 
         The caller reads the answers in its own order, so it decides which of several errors is raised.
 

@@ -241,9 +241,9 @@ class TasksApi(SupervisorsApi):
         """Return the number of task slots; needs CONFIG READ."""
         return self._object(endpoints.WORKER_CAPACITY)
 
-    def workers(self) -> list[dict[str, Any]]:
-        """Return the workers with their used slots; needs STATE READ."""
-        return self._rows(endpoints.LIST_WORKERS)
+    def workers(self, *, is_final: bool = False) -> list[dict[str, Any]]:
+        """Return the workers with their used slots; needs STATE READ. A failure that is final is not retried."""
+        return self._rows(endpoints.TRY_WORKERS if is_final else endpoints.LIST_WORKERS)
 
     def _list_jobs(
         self, types: list[str], wanted: set[str], table: str | None, limit: int | None, most: int

@@ -35,14 +35,15 @@ COLUMNS = [
     {"COLUMN_NAME": "__count", "DATA_TYPE": "BIGINT"},
 ]
 #: OBSERVED(Druid 27): answer of a segment metadata query for a rollup, shortened.
-ROLLUP = [{"rollup": True, "queryGranularity": "HOUR", "aggregators": {"longest": {}, "__count": {}}}]
+ROLLUP = [{"id": "merged", "rollup": True, "queryGranularity": "HOUR"}]
+NEWEST = {**DAY, "metrics": '["longest","__count"]'}
 
 
 def table(loaded: int = 2781, missing: int = 0) -> dict[str, Any]:
     segments = [{"is_available": 1, "segments": 2, "bytes": loaded}]
     if missing:
         segments.append({"is_available": 0, "segments": 1, "bytes": missing})
-    return {"segments": segments, "newest": [DAY], "columns": COLUMNS, "metadata": ROLLUP}
+    return {"segments": segments, "newest": [NEWEST], "columns": COLUMNS, "metadata": ROLLUP}
 
 
 def test_rollup_is_an_aggregate_table(client: DruidClient, druid: FakeDruid) -> None:

@@ -21,7 +21,7 @@ from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation import reports
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable
 from airflow_provider_polaris.client.druid.translation.supervisors import PREFIX
-from airflow_provider_polaris.client.druid.translation.tables import StoredTable, describe_table
+from airflow_provider_polaris.client.druid.translation.tables import StoredTable, describe_table, metadata_of
 from airflow_provider_polaris.client.joint_reads import Description, JointRead, SeparateReads, answer_of
 
 
@@ -48,29 +48,29 @@ class DruidReads(TasksApi):
 
     def table_reads(self, names: Sequence[str], *, target: str, will_submit: bool) -> JointRead[dict[str, Description]]:
         """
-        Return the requests that describe tables: one for all, one more for each, and one for the rules of the target.
+        Return the requests that describe tables: two for all of them, and one for the rules of the target.
 
         If a job will be submitted, the task slots are looked at, too: for the counts and the job, which start soon.
         """
-        requests: list[Callable[[DruidReads], Any]] = [lambda client: client.stored_tables(names)]
-        requests += [_metadata(name) for name in names]
+        requests: list[Callable[[DruidReads], Any]] = [
+            lambda client: client.stored_tables(names),
+            lambda client: client._queries.segment_metadata(*names),
+        ]
         if target in names:
             requests.append(lambda client: client._tables.rules(target))
         if will_submit:
             requests.append(lambda client: client._slots.look())
 
         def join(client: DruidReads, answers: Sequence[Future[Any]]) -> dict[str, Description]:
-            rules = answers[1 + len(names)] if target in names else None
-
-            def describe(name: str, metadata: Future[Any]) -> dict[str, Any]:
+            def describe(name: str) -> dict[str, Any]:
                 stored = answers[0].result()[name]
                 if stored is None:
                     raise client._tables.absent(name)
-                kept = rules.result() if rules is not None and name == target else ()
-                return describe_table(name, stored, metadata.result() if stored.columns else (), kept)
+                metadata = answers[1].result() if stored.columns else ()
+                own = metadata if len(names) == 1 else metadata_of(name, metadata)
+                return describe_table(name, stored, own, answers[2].result() if name == target else ())
 
-            pairs = zip(names, answers[1:], strict=False)
-            return {name: answer_of(partial(describe, name, metadata)) for name, metadata in pairs}
+            return {name: answer_of(partial(describe, name)) for name in names}
 
         return JointRead(tuple(requests), join)
 
@@ -118,10 +118,6 @@ class DruidReads(TasksApi):
             ),
             join,
         )
-
-
-def _metadata(name: str) -> Callable[[DruidReads], Any]:
-    return lambda client: client._queries.segment_metadata(name)
 
 
 def _target(stored: StoredTable | None) -> TargetTable | None:

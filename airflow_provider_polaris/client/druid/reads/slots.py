@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.cluster import ClusterApi
-from airflow_provider_polaris.client.druid.translation.slots import needed_slots
+from airflow_provider_polaris.client.druid.translation.slots import LEAST_SLOTS, needed_slots
 from airflow_provider_polaris.client.druid.translation.task_ids import random_marker
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
@@ -44,16 +44,16 @@ class TaskSlots:
         self._free: int | None = None
         self._claims: dict[str, tuple[int, float]] = {}
 
-    def look(self, request: Callable[[], int | None]) -> None:
+    def look(self, request: Callable[[int], int | None]) -> None:
         """
         Look now, for the starts of the next seconds.
 
-        :param request: Requests the number of free slots; None if it is unknown.
+        :param request: Takes the number of slots that are enough, and requests that of the free ones; None if unknown.
         """
         with self._lock:
-            self._look(request)
+            self._look(request, LEAST_SLOTS)
 
-    def claim(self, key: str, needed: int, request: Callable[[], int | None]) -> int | None:
+    def claim(self, key: str, needed: int, request: Callable[[int], int | None]) -> int | None:
         """
         Claim slots for a start. The last look is used again if it is recent and left enough.
 
@@ -66,7 +66,7 @@ class TaskSlots:
             is_recent = self._looked_at is not None and self._clock() - self._looked_at <= FRESH_SECONDS
             left = self._left() if is_recent else None
             if not is_recent or (left is not None and left < needed):
-                self._look(request)
+                self._look(request, needed)
                 left = self._left()
             if left is not None and left < needed:
                 return left
@@ -84,18 +84,22 @@ class TaskSlots:
         with self._lock:
             self._claims.pop(key, None)
 
-    def _look(self, request: Callable[[], int | None]) -> None:
+    def _look(self, request: Callable[[int], int | None], needed: int) -> None:
         self._looked_at = None
         begin = self._clock()
-        self._free = request()
+        self._free = request(needed + self._claimed(begin))
         self._looked_at = begin
 
     def _left(self) -> int | None:
         if self._free is None or self._looked_at is None:
             return None
-        since = self._looked_at - FRESH_SECONDS
+        return max(0, self._free - self._claimed(self._looked_at))
+
+    def _claimed(self, looked_at: float) -> int:
+        """Return the slots that a look at some time doesn't show as used."""
+        since = looked_at - FRESH_SECONDS
         self._claims = {key: claim for key, claim in self._claims.items() if claim[1] >= since}
-        return max(0, self._free - sum(slots for slots, _ in self._claims.values()))
+        return sum(slots for slots, _ in self._claims.values())
 
 
 class SlotClaims:
@@ -146,9 +150,9 @@ class SlotClaims:
             self._slots.release(claim)
             raise
 
-    def _free_slots(self) -> int | None:
+    def _free_slots(self, needed: int) -> int | None:
         try:
-            return self._cluster.slots().free
+            return self._cluster.free_slots(needed)
         except (PolarisAuthError, PolarisForeignAnswerError) as error:
             log.debug("The free task slots are unknown: %s", error)
             return None

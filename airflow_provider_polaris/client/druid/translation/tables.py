@@ -5,10 +5,12 @@ Describe a Druid data source as a table, with the fields that ``TableDescription
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_provider_polaris.client.http.json_body import read_json
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -46,7 +48,7 @@ class StoredTable:
     What the system tables say about one table.
 
     :param segments: Published segments by whether they are loaded: ``is_available``, ``segments``, ``bytes``.
-    :param newest: ``start`` and ``end`` of the newest segment in a list; empty if there is none.
+    :param newest: ``start``, ``end`` and ``metrics`` of the newest segment in a list; empty if there is none.
     :param columns: ``COLUMN_NAME`` and ``DATA_TYPE``, in their order; empty until the broker knows the table.
     """
 
@@ -58,6 +60,13 @@ class StoredTable:
     def partitioning(self) -> str | None:
         """As :func:`partitioning`."""
         return partitioning(self.newest)
+
+    @property
+    def measures(self) -> frozenset[str]:
+        """Names of the columns that the newest segment aggregates. OBSERVED(Druid 27): a JSON array of texts."""
+        text = self.newest[0].get("metrics") if self.newest else None
+        names = read_json(text.encode()) if isinstance(text, str) else None
+        return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
     @property
     def column_names(self) -> list[str]:
@@ -75,16 +84,17 @@ def stored_sql(names: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """
     listed = ", ".join("?" for _ in names)
     segments = (
-        f'SELECT {_SEGMENTS} AS "part", datasource AS "name", \'\' AS "first", \'\' AS "second", '
+        f'SELECT {_SEGMENTS} AS "part", datasource AS "name", \'\' AS "first", \'\' AS "second", \'\' AS "third", '
         '"is_available" AS "number", COUNT(*) AS "segments", SUM("size") AS "bytes" '
         f'FROM sys.segments WHERE datasource IN ({listed}) AND {_CURRENT} GROUP BY datasource, "is_available"'
     )
     newest = (
-        f'SELECT {_NEWEST}, datasource, "start", "end", 0, 0, 0 FROM (SELECT datasource, "start", "end" '
+        f'SELECT {_NEWEST}, datasource, "start", "end", "metrics", 0, 0, 0 '
+        'FROM (SELECT datasource, "start", "end", "metrics" '
         f'FROM sys.segments WHERE datasource = ? AND {_CURRENT} ORDER BY "start" DESC LIMIT 1)'
     )
     columns = (
-        f"SELECT {_COLUMN}, TABLE_NAME, COLUMN_NAME, DATA_TYPE, ORDINAL_POSITION, 0, 0 "
+        f"SELECT {_COLUMN}, TABLE_NAME, COLUMN_NAME, DATA_TYPE, '', ORDINAL_POSITION, 0, 0 "
         f"FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'druid' AND TABLE_NAME IN ({listed})"
     )
     parameters = [{"type": "VARCHAR", "value": name} for name in (*names, *names, *names)]
@@ -107,7 +117,11 @@ def stored_tables(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> di
                 for row in own
                 if row.get("part") == _SEGMENTS
             ],
-            newest=[{"start": row.get("first"), "end": row.get("second")} for row in own if row.get("part") == _NEWEST],
+            newest=[
+                {"start": row.get("first"), "end": row.get("second"), "metrics": row.get("third")}
+                for row in own
+                if row.get("part") == _NEWEST
+            ],
             columns=[
                 {"COLUMN_NAME": row.get("first"), "DATA_TYPE": row.get("second")}
                 for row in sorted(own, key=lambda row: int(row.get("number") or 0))
@@ -128,16 +142,14 @@ def describe_table(
 
     :param name: Name of the table.
     :param stored: What the system tables say.
-    :param metadata: Answer of the segment metadata query; empty if no segment is loaded.
+    :param metadata: Answer of the segment metadata query, for this table only; empty if no segment is loaded.
     :param rules: Retention rules of the table, then those of the cluster; empty if they don't matter.
     """
-    merged = _mapping(metadata[0]) if metadata else {}
-    measures = _mapping(merged.get("aggregators"))
     total, loaded = _sum(stored.segments, "bytes"), _sum(_available(stored.segments), "bytes")
     count, here = _sum(stored.segments, "segments"), _sum(_available(stored.segments), "segments")
     table: dict[str, Any] = {
         "name": name,
-        "type": "aggregate" if merged.get("rollup") is True else "detail",
+        "type": "aggregate" if _common(metadata, "rollup") is True else "detail",
         "availability": "available" if stored.columns and count == here else "unavailable",
         "partitioningGranularity": stored.partitioning or UNKNOWN,
         "segmentCount": count,
@@ -147,16 +159,31 @@ def describe_table(
             {
                 "name": str(column.get("COLUMN_NAME")),
                 "dataType": _TYPES.get(str(column.get("DATA_TYPE")), str(column.get("DATA_TYPE")).lower()),
-                "type": "measure" if column.get("COLUMN_NAME") in measures else "dimension",
+                "type": "measure" if column.get("COLUMN_NAME") in stored.measures else "dimension",
             }
             for column in stored.columns
         ],
     }
-    if merged:
-        table["timeResolution"] = _resolution(merged.get("queryGranularity"))
+    if metadata:
+        table["timeResolution"] = _resolution(_common(metadata, "queryGranularity"))
     if policy := retention(rules):
         table["storagePolicy"] = {"retain": policy}
     return table
+
+
+def metadata_of(name: str, metadata: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """
+    Return the metadata of a table's segments, from that of several tables.
+
+    >>> metadata_of("a", [{"id": "a_2024-06-01T00:00:00.000Z_x"}, {"id": "a_b_2024-06-01T00:00:00.000Z_x"}])
+    [{'id': 'a_2024-06-01T00:00:00.000Z_x'}]
+
+    :param name: Name of the table.
+    :param metadata: The answer, with one entry for each segment. Its id is the table, the start of its interval, and
+        more (OBSERVED(Druid 33)).
+    """
+    own = re.compile(re.escape(name) + r"_-?\d+-\d\d-\d\dT")
+    return [each for each in metadata if own.match(str(each.get("id")))]
 
 
 def partitioning(newest: Sequence[Mapping[str, Any]]) -> str | None:
@@ -226,6 +253,12 @@ def _period(value: Mapping[str, Any]) -> str:
         return "millisecond"
     period = value.get("period")
     return period if isinstance(period, str) and value.get("timeZone") in (None, "UTC") else UNKNOWN
+
+
+def _common(metadata: Sequence[Mapping[str, Any]], key: str) -> Any:
+    """Return the value that all segments have; None if they differ."""
+    first = metadata[0].get(key) if metadata else None
+    return first if all(each.get(key) == first for each in metadata) else None
 
 
 def _available(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
