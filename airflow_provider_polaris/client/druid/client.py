@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_polaris.client.capabilities import Capabilities
 from airflow_provider_polaris.client.druid.calls import druid_rules
 from airflow_provider_polaris.client.druid.capabilities import DRUID_CAPABILITIES
-from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.deletions import DeletionJobs
 from airflow_provider_polaris.client.druid.endpoints import SUBMIT_TASK, path_of
 from airflow_provider_polaris.client.druid.queries import QueriesApi, SelectApi
+from airflow_provider_polaris.client.druid.reads.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.reads.joint import DruidReads
 from airflow_provider_polaris.client.druid.reads.recent import Recent
 from airflow_provider_polaris.client.druid.reads.slots import SlotClaims

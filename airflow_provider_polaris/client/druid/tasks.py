@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import array_body
-from airflow_provider_polaris.client.druid.reads.supervisors import SupervisorsApi
+from airflow_provider_polaris.client.druid.supervisors import SupervisorsApi
 from airflow_provider_polaris.client.druid.translation import reports
 from airflow_provider_polaris.client.druid.translation.jobs import DATA_TYPES, describe, kind_of_row, summarize
 from airflow_provider_polaris.client.druid.translation.states import execution_status

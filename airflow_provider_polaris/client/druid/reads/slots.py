@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
-from airflow_provider_polaris.client.druid.cluster import ClusterApi
+from airflow_provider_polaris.client.druid.reads.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.translation.slots import LEAST_SLOTS, needed_slots
 from airflow_provider_polaris.client.druid.translation.task_ids import random_marker
 from airflow_provider_polaris.jobs.errors import (
