@@ -46,6 +46,13 @@ class JointReads(Protocol):
         :param will_submit: Whether queries and a job will probably follow, so that what they need may be read, too.
         """
 
+    def job_reads(self, job_id: str) -> JointRead[dict[str, Any]]:
+        """
+        Return the requests for the description of a job, as ``get_job`` returns it, or raises its errors.
+
+        :param job_id: Id of the job.
+        """
+
     def end_reads(self, job_id: str) -> JointRead[tuple[Description, Description]]:
         """
         Return the requests for a job that has ended: its description and its metrics.
@@ -69,6 +76,10 @@ class SeparateReads:
     ) -> JointRead[dict[str, Description]]:
         """Return one request for each table."""
         return JointRead(tuple(map(_table, names)), lambda _, answers: dict(zip(names, answers, strict=True)))
+
+    def job_reads(self, job_id: str) -> JointRead[dict[str, Any]]:
+        """Return one request."""
+        return JointRead((lambda client: client.get_job(job_id),), lambda _, answers: answers[0].result())
 
     def end_reads(self, job_id: str) -> JointRead[tuple[Description, Description]]:
         """Return one request for the description, and one for the metrics."""

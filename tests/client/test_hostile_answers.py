@@ -47,7 +47,7 @@ ARGUMENTS: dict[str, Any] = {
     "query_id": "q1",
 }
 #: Methods that send nothing.
-SILENT = {"close", "end_reads", "sibling", "table_reads"}
+SILENT = {"close", "end_reads", "job_reads", "sibling", "table_reads"}
 CALLS = sorted(
     name
     for name, _ in inspect.getmembers(PolarisClient, inspect.isfunction)

@@ -64,6 +64,7 @@ GET_TASK_STATUS: Final = Endpoint("GET", "/druid/indexer/v1/task/{name}/status",
 GET_TASK_REPORTS: Final = Endpoint(
     "GET", "/druid/indexer/v1/task/{name}/reports", _READ, noun="task", answer_bytes=LIST_BYTES
 )
+TRY_TASK_REPORTS: Final = replace(GET_TASK_REPORTS, repeatable=False)
 # Reads only, so it is idempotent. OBSERVED(Druid 27 with druid-basic-security): a POST needs WRITE nevertheless.
 TASK_STATUSES: Final = Endpoint("POST", "/druid/indexer/v1/taskStatus", ("STATE WRITE",), answer_bytes=OBJECT_BYTES)
 # OBSERVED(Druid 27): also answered with 200 for a task that has ended.

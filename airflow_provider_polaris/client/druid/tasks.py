@@ -229,9 +229,10 @@ class TasksApi(SupervisorsApi):
             raise PolarisProtocolError(f"Druid described the status of task {job_id!r} without an id.")
         return status
 
-    def task_report(self, job_id: str) -> dict[str, Any]:
-        """Return the payload of a task's report; empty if there is none."""
-        return dict(reports.payload_of(self._maybe(endpoints.GET_TASK_REPORTS, job_id)))
+    def task_report(self, job_id: str, *, is_final: bool = False) -> dict[str, Any]:
+        """Return the payload of a task's report; empty if there is none. A failure that is final is not retried."""
+        endpoint = endpoints.TRY_TASK_REPORTS if is_final else endpoints.GET_TASK_REPORTS
+        return dict(reports.payload_of(self._maybe(endpoint, job_id)))
 
     def native_task(self, body: Body) -> dict[str, Any]:
         """Submit a task of the overlord's own API; returns ``{task}``."""

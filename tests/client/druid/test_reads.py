@@ -191,3 +191,30 @@ def test_job_that_has_not_ended_is_running(client: DruidClient, druid: FakeDruid
     description, _ = run(client, client.end_reads(job))
     assert description.result()["executionStatus"] == "running"
     assert "startedTimestamp" not in description.result()
+
+
+def test_report_from_before_the_end_is_read_again(client: DruidClient, druid: FakeDruid) -> None:
+    """The job ended between the requests for its report and for its status."""
+    job = client.create_job(batch())["id"]
+    status = {"startTime": "2024-06-01T12:00:00.000Z", "durationMs": 9}
+    druid.tasks[job].end("SUCCESS", report={"status": {**status, "status": "SUCCESS"}})
+    report = f"/druid/indexer/v1/task/{job}/reports"
+    druid.answers["GET", report] = [(200, {"multiStageQuery": {"payload": {"status": {"status": "RUNNING"}}}})]
+    described = run(client, client.job_reads(job))
+    assert druid.paths("GET").count(report) == 2
+    assert described == client.get_job(job)
+
+
+@pytest.mark.parametrize("answer", [(500, "no route to the task"), (404, "")])
+def test_report_of_a_running_job_is_only_tried(answer: Any, client: DruidClient, druid: FakeDruid, time: Time) -> None:
+    """Its process may not answer."""
+    job = client.create_job(batch())["id"]
+    druid.answers["GET", f"/druid/indexer/v1/task/{job}/reports"] = [answer] * 9
+    assert run(client, client.job_reads(job)) == client.get_job(job)
+    assert time.delays == []
+
+
+def test_job_that_is_absent_is_not_found(client: DruidClient) -> None:
+    """Proven as for a single request."""
+    with pytest.raises(PolarisNotFoundError, match="Druid has no task 'nope'"):
+        run(client, client.job_reads("nope"))

@@ -98,6 +98,29 @@ class DruidReads(TasksApi):
         except KeyError:
             return _target(self._tables.stored([name])[name])
 
+    def job_reads(self, job_id: str) -> JointRead[dict[str, Any]]:
+        """
+        Return three requests. The report is only tried: that of a running task comes from the task's own process.
+
+        A report from before the end is requested again, because the job may have ended between two of the requests.
+        """
+        if job_id.startswith(PREFIX):
+            return SeparateReads().job_reads(job_id)
+
+        def join(client: DruidReads, answers: Sequence[Future[Any]]) -> dict[str, Any]:
+            status, task, report = answers
+            known = report.result() if report.exception() is None and reports.has_ended(report.result()) else None
+            return client.describe_task(job_id, task.result(), status.result(), known)
+
+        return JointRead(
+            (
+                lambda client: client.task_status(job_id),
+                lambda client: client.task_payload(job_id),
+                lambda client: client.task_report(job_id, is_final=True),
+            ),
+            join,
+        )
+
     def end_reads(self, job_id: str) -> JointRead[tuple[Description, Description]]:
         """Return three requests: the report is read once for description and metrics."""
         if job_id.startswith(PREFIX):
