@@ -41,7 +41,7 @@ class JointReads(Protocol):
 
         The result has an answer for each table: its description as ``get_table`` returns it, or the error.
 
-        :param names: Names of the tables.
+        :param names: Names of the tables, each once.
         :param target: The table that a job will write. Only its description needs to have a storage policy.
         :param will_submit: Whether queries and a job will probably follow, so that what they need may be read, too.
         """

@@ -82,7 +82,7 @@ class TablesApi(DruidCalls):
         OBSERVED(Druid 27): the system tables lag behind the end of a job, and behind a drop, for some seconds; the list
         of a table's segments doesn't.
 
-        :param names: Names of the tables.
+        :param names: Names of the tables, each once.
         :return: By name; None for a table that has no used segments.
         """
         sql, parameters = tables.stored_sql(names)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.client.druid.translation.slots import workers_slots
-from airflow_provider_polaris.client.druid.translation.tables import metadata_of
+from airflow_provider_polaris.client.druid.translation.tables import metadata_of, stored_sql
 from airflow_provider_polaris.client.joint_reads import JointRead, answer_of
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
@@ -74,6 +75,17 @@ def test_error_of_one_table_is_not_that_of_the_other(client: DruidClient, druid:
     assert isinstance(answers["nope"].exception(), PolarisNotFoundError)
     assert answers["raw"].result()["name"] == "raw"
     assert isinstance(answers["hourly"].exception(), PolarisServerError)
+
+
+@pytest.mark.parametrize("names", [("raw",), ("raw", "hourly")])
+def test_parts_of_the_statement_have_different_conditions(names: tuple[str, ...]) -> None:
+    """OBSERVED(Druid 27): a UNION of two that read the same rows fails with status 500."""
+    sql, parameters = stored_sql(names)
+    values = iter(parameters)
+    filled = re.sub(r"\?", lambda _: repr(next(values)["value"]), sql)
+    conditions = [re.sub(r"IN \(('\w+')\)", r"= \1", part.split(" WHERE ")[1]) for part in filled.split(" UNION ALL ")]
+    conditions = [re.split(r" GROUP BY | ORDER BY ", condition)[0] for condition in conditions]
+    assert len(set(conditions)) == len(conditions) == len(names) + 2
 
 
 def test_metadata_belongs_to_the_table_whose_name_is_complete() -> None:

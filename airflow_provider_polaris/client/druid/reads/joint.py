@@ -78,7 +78,7 @@ class DruidReads(TasksApi):
         """
         Return what the system tables say about tables, and remember it for the statement of a job.
 
-        :param names: Names of the tables.
+        :param names: Names of the tables, each once.
         :return: By name; None for a table that has no used segments.
         """
         found = self._tables.stored(names)
