@@ -53,6 +53,7 @@ class DruidService(FakeDruid):
     :param login: User and password that every request needs; None for no security.
     :param has_engine: Whether the multi-stage query engine is loaded.
     :param number: Version in ``/status``.
+    :param has_rows_in_state: Whether the state of a query that has succeeded contains its rows.
     """
 
     url: str = ""
@@ -61,6 +62,7 @@ class DruidService(FakeDruid):
     login: tuple[str, str] | None = None
     has_engine: bool = True
     number: str = "27.0.0"
+    has_rows_in_state: bool = True
     _left: dict[str, int] = field(default_factory=dict)
 
     def table(self, name: str, *, columns: dict[str, str], days: tuple[str, ...] = ("2024-06-01",)) -> None:
@@ -79,7 +81,7 @@ class DruidService(FakeDruid):
             ],
             "segments": [{"is_available": 1, "segments": len(days), "bytes": 1000}],
             "newest": [{"start": spans[-1][0], "end": spans[-1][1]}],
-            "metadata": [{"rollup": False, "aggregators": {}, "columns": {}}],
+            "metadata": [{"id": "merged", "rollup": False, "columns": {}}],
             "used": [
                 {"identifier": f"{name}_{start}", "interval": f"{start}/{end}", "version": "v1"} for start, end in spans
             ],
@@ -122,10 +124,19 @@ class DruidService(FakeDruid):
         return 200, self._select(body["query"])
 
     def _start(self, params: dict[str, str], body: Any) -> Reply:
-        query = f"query-select-{len(self.queries)}"
-        state = {"queryId": query, "state": "SUCCESS"}
-        self.queries[query] = {"state": state, "rows": (200, self._select(body["query"]))}
-        return 200, state
+        query, rows = f"query-select-{len(self.queries)}", self._select(body["query"])
+        names = list(rows[0]) if rows else []
+        result: dict[str, Any] = {"numTotalRows": len(rows), "pages": [{"id": 0, "numRows": len(rows)}]}
+        if self.has_rows_in_state:
+            result["sampleRecords"] = [[row[name] for name in names] for row in rows]
+        state = {
+            "queryId": query,
+            "state": "SUCCESS",
+            "schema": [{"name": name, "type": "VARCHAR", "nativeType": "STRING"} for name in names],
+            "result": result,
+        }
+        self.queries[query] = {"state": state, "rows": (200, rows)}
+        return 200, {"queryId": query, "state": "ACCEPTED"}
 
     def _mark(self, table: str, verb: str, params: dict[str, str], body: Any) -> Reply:
         reply = super()._mark(table, verb, params, body)

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 from airflow_provider_polaris.client.capabilities import Capabilities
+from airflow_provider_polaris.client.joint_reads import JointReads
 from airflow_provider_polaris.jobs.time.interval import Interval
 
 
@@ -39,7 +40,7 @@ class JobPreview(NamedTuple):
     sql: str | None
 
 
-class IngestionService(Protocol):
+class IngestionService(JointReads, Protocol):
     """
     A connection to one service, for one thread.
 

@@ -99,9 +99,9 @@ def fetch_status(hook: PolarisHook, job_id: str, *, has_ended: bool = False) -> 
         status = hook.get_job_status(job_id)
         if normalize_status(status) not in TERMINAL_STATUSES:
             return JobStatus(status)
-    description, metrics = hook.ask_together(
-        [lambda client: client.get_job(job_id), lambda client: client.get_job_metrics(job_id)]
-    )
+    client = hook.get_client()
+    end = client.end_reads(job_id)
+    description, metrics = end.join(client, hook.ask_together(end.requests))
     state = JobState.from_wire(description.result())
     return JobStatus(state.status, state, metrics) if state.is_terminal else JobStatus(state.status)
 

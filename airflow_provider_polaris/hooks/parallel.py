@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send up to three requests at once from a worker, each with a client of its own. Reads no connection and no clock."""
+"""Send up to five requests at once from a worker, each with a client of its own. Reads no connection and no clock."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 Request = Callable[["IngestionService"], Any]
 
-#: Maximum number of requests at the same time: a task reads two tables and one list, and a worker runs many tasks.
-MOST_AT_ONCE: Final = 3
+#: Maximum number of requests at the same time; a worker runs many tasks. A task reads two tables and one list: three
+#: requests to Polaris, five to Druid.
+MOST_AT_ONCE: Final = 5
 
 #: Longest uninterrupted wait for the other threads in seconds. A kill takes effect within this time.
 _SLICE: Final = 0.5
@@ -27,7 +28,7 @@ class ParallelClients:
     A client is for one thread, so each of the others has its own. It keeps its connections for the next requests.
 
     :param client: Returns the client of the calling thread.
-    :param new_client: Returns a new client. Called in the calling thread, because it may read Airflow's connection.
+    :param new_client: Returns a new client for another thread. Called in the calling thread.
     """
 
     def __init__(self, client: Callable[[], IngestionService], new_client: Callable[[], IngestionService]) -> None:
@@ -37,7 +38,7 @@ class ParallelClients:
 
     def ask(self, requests: Sequence[Request], check_alive: Callable[[], None]) -> list[Future[Any]]:
         """
-        Send requests, at most three at the same time, and wait for all answers.
+        Send requests, at most five at the same time, and wait for all answers.
 
         The caller reads the answers in its own order, so it decides which of several errors is raised.
 

@@ -51,7 +51,7 @@ class PolarisHook(BaseHook):
         self.polaris_conn_id = polaris_conn_id
         self._client: IngestionService | None = None
         self._longest_retries: float | None = None
-        self._parallel = ParallelClients(lambda: self.get_client(), lambda: self.new_client())
+        self._parallel = ParallelClients(lambda: self.get_client(), lambda: self.get_client().sibling())
 
     def get_client(self) -> IngestionService:
         """
@@ -164,12 +164,13 @@ class PolarisHook(BaseHook):
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """
-        Return the description of a job: spec, status, health.
+        Return the description of a job: spec, status, health. Its requests are sent at the same time.
 
         :param job_id: The job.
         :raises PolarisNotFoundError: There is no such job in the project.
         """
-        return self.get_client().get_job(job_id)
+        job = self.get_client().job_reads(job_id)
+        return job.join(self.get_client(), self.ask_together(job.requests))
 
     def get_job_status(self, job_id: str) -> str:
         """

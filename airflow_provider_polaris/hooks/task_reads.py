@@ -65,16 +65,20 @@ class TaskReads:
         """
         self._drop_old()
         names = [name for name in dict.fromkeys((*sources, target)) if name not in self._tables]
-        requests: list[Callable[[IngestionService], Any]] = [_table(name) for name in names]
-        if self._lists_jobs and not self._has_listed:
+        will_list = self._lists_jobs and not self._has_listed
+        client = self._hook.get_client()
+        tables = client.table_reads(names, target=target, will_submit=will_list) if names else None
+        requests: list[Callable[[IngestionService], Any]] = [] if tables is None else list(tables.requests)
+        if will_list:
             self._has_listed = True
             requests.append(lambda client: list_changing_jobs(client, target))
         if not requests:
             return
         answers = self._hook.ask_together(requests, self._check_alive)
-        self._tables.update(zip(names, answers, strict=False))
-        if len(answers) > len(names):
-            self._jobs = target, answers[-1]
+        if will_list:
+            self._jobs = target, answers.pop()
+        if tables is not None:
+            self._tables.update(tables.join(client, answers))
 
     def get_table(self, name: str) -> dict[str, Any]:
         """

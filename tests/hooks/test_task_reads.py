@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_polaris.client.joint_reads import SeparateReads
 from airflow_provider_polaris.hooks.task_reads import TaskReads
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisServerError
 from tests.operators.conftest import FakeClock
@@ -15,7 +16,7 @@ NOT_FOUND = PolarisNotFoundError("no such table", status=404)
 AWAY = PolarisServerError("away", status=503)
 
 
-class Service:
+class Service(SeparateReads):
     """A hook and its client, with two tables and an active job."""
 
     def __init__(self) -> None:
@@ -27,6 +28,9 @@ class Service:
         from airflow_provider_polaris.hooks.parallel import ParallelClients
 
         return ParallelClients(lambda: self, lambda: self).ask(requests, check_alive)  # type: ignore[arg-type,return-value]
+
+    def get_client(self) -> Any:
+        return self
 
     def get_table(self, name: str) -> Any:
         self.asked.append(name)

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_polaris.client.capabilities import Capabilities
 from airflow_provider_polaris.client.druid.calls import druid_rules
 from airflow_provider_polaris.client.druid.capabilities import DRUID_CAPABILITIES
-from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.deletions import DeletionJobs
 from airflow_provider_polaris.client.druid.endpoints import SUBMIT_TASK, path_of
 from airflow_provider_polaris.client.druid.queries import QueriesApi, SelectApi
+from airflow_provider_polaris.client.druid.reads.cluster import ClusterApi
+from airflow_provider_polaris.client.druid.reads.joint import DruidReads
+from airflow_provider_polaris.client.druid.reads.recent import Recent
+from airflow_provider_polaris.client.druid.reads.slots import SlotClaims
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
 from airflow_provider_polaris.client.druid.tables import TablesApi
-from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation.jobs import DATA_TYPES
 from airflow_provider_polaris.client.druid.translation.missing import explain_missing
 from airflow_provider_polaris.client.druid.translation.statement import (
@@ -30,7 +32,6 @@ from airflow_provider_polaris.client.druid.translation.statement import (
     needs_target,
     task_request,
 )
-from airflow_provider_polaris.client.druid.translation.tables import partitioning
 from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
 from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
@@ -52,7 +53,7 @@ log = logging.getLogger("airflow_provider_polaris.client")
 _SLOT_SECONDS: Final = 5.0
 
 
-class DruidClient(TasksApi, SelectApi):
+class DruidClient(DruidReads, SelectApi):
     """
     A self-hosted Druid, with the methods of ``airflow_provider_polaris.client.service``.
 
@@ -68,6 +69,7 @@ class DruidClient(TasksApi, SelectApi):
     :param now: Returns the current time (aware).
     :param sleep: Waits between attempts.
     :param rng: Random numbers for the jitter.
+    :param recent: What the clients of the same task have just read; None for a client of its own.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class DruidClient(TasksApi, SelectApi):
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
+        recent: Recent | None = None,
     ) -> None:
         if settings.certificate is not None:
             session = session or PolarisSession()
@@ -96,7 +99,9 @@ class DruidClient(TasksApi, SelectApi):
         self._queries = QueriesApi(self._broker)
         self._tables: TablesApi = TablesApi(self._transport, self._queries, sleep)
         self._deletions = DeletionJobs(self._tables, self)
-        self._submission = Submission(self._broker, self, self.cluster, sleep)
+        self._recent = recent or Recent(clock)
+        self._slots = SlotClaims(self.cluster, self._recent.slots)
+        self._submission = Submission(self._broker, self, sleep)
         self._first_seen: dict[str, float] = {}
         self._clock = clock
         self._sleep = sleep
@@ -110,6 +115,10 @@ class DruidClient(TasksApi, SelectApi):
     def project_id(self) -> str:
         """Empty: Druid has no projects."""
         return ""
+
+    def sibling(self) -> DruidClient:
+        """Return another client for another thread, with the same settings. It shares what this one has just read."""
+        return DruidClient(self.settings, clock=self._clock, sleep=self._sleep, recent=self._recent)
 
     def close(self) -> None:
         """Close all connections."""
@@ -149,8 +158,8 @@ class DruidClient(TasksApi, SelectApi):
         started = self._clock()
         while True:
             try:
-                self._submission.check_slots(work.context)
-                return self._submission.submit(work, spec)
+                with self._slots.claimed(work.context):
+                    return self._submission.submit(work, spec)
             except PolarisThrottledError:
                 if not repeat_throttled or self._clock() - started + _SLOT_SECONDS > self.settings.retry_budget:
                     raise
@@ -188,15 +197,6 @@ class DruidClient(TasksApi, SelectApi):
         """Yield the name of each table that has data. Druid's list has nothing else."""
         for name in self._tables.names():
             yield {"name": name}
-
-    def get_table(self, name: str) -> dict[str, Any]:
-        """
-        Return the description of a table.
-
-        :param name: Its name.
-        :raises PolarisNotFoundError: No such table.
-        """
-        return self._tables.get_table(name)
 
     def create_table(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -247,15 +247,20 @@ class DruidClient(TasksApi, SelectApi):
         :raises PolarisThrottledError: Too few task slots are free; nothing was started.
         :raises PolarisServerError: The broker doesn't know a table or column yet that the coordinator has.
         """
-        self._submission.check_slots(context or {})
         try:
-            return self._queries.start_query(sql, parameters=parameters, context=context)
+            with self._slots.claimed(context or {}) as claim:
+                state = self._queries.start_query(sql, parameters=parameters, context=context)
         except PolarisApiError as error:
             raise explain_missing(error, self._tables.has) from error
+        self._recent.slots.rename(claim, state["queryId"])
+        return state
 
     def get_query(self, query_id: str) -> dict[str, Any]:
         """Return the state of an asynchronous query."""
-        return self._queries.get_query(query_id)
+        state = self._queries.get_query(query_id)
+        if state["state"] in ("SUCCESS", "FAILED"):
+            self._recent.slots.release(query_id)
+        return state
 
     def iter_query_rows(self, query_id: str, *, state: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of an asynchronous query that has succeeded."""
@@ -287,9 +292,7 @@ class DruidClient(TasksApi, SelectApi):
         return task_request(spec, self._target(spec) if needs_target(spec) else None)
 
     def _target(self, spec: Mapping[str, Any]) -> TargetTable | None:
-        """Return what is known about the target; None if the coordinator has no such table."""
+        """Return what is known about the target; None if it has no data."""
         target = spec.get("target")
         name = target.get("tableName") if isinstance(target, Mapping) else None
-        if not isinstance(name, str) or not self._tables.has(name):
-            return None
-        return TargetTable(partitioning(self._tables.newest_segment(name)), self._tables.columns(name))
+        return self.target_table(name) if isinstance(name, str) else None

@@ -9,6 +9,7 @@ OBSERVED(Druid 33) for the answers. The rights are those of Druid's basic securi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from airflow_provider_polaris.client.http.endpoint import LIST_BYTES, OBJECT_BYTES, ROWS_BYTES, Endpoint, encode_segment
@@ -31,7 +32,7 @@ SUBMIT_TASK: Final = Endpoint(
 )
 # SELECT only, so it is idempotent.
 QUERY: Final = Endpoint("POST", "/druid/v2/sql", _READ, read_seconds=QUERY_SECONDS, answer_bytes=ROWS_BYTES)
-SEGMENT_METADATA: Final = Endpoint("POST", "/druid/v2", _READ, read_seconds=QUERY_SECONDS, answer_bytes=OBJECT_BYTES)
+SEGMENT_METADATA: Final = Endpoint("POST", "/druid/v2", _READ, read_seconds=QUERY_SECONDS, answer_bytes=LIST_BYTES)
 START_QUERY: Final = Endpoint(
     "POST",
     "/druid/v2/sql/statements",
@@ -63,6 +64,7 @@ GET_TASK_STATUS: Final = Endpoint("GET", "/druid/indexer/v1/task/{name}/status",
 GET_TASK_REPORTS: Final = Endpoint(
     "GET", "/druid/indexer/v1/task/{name}/reports", _READ, noun="task", answer_bytes=LIST_BYTES
 )
+TRY_TASK_REPORTS: Final = replace(GET_TASK_REPORTS, repeatable=False)
 # Reads only, so it is idempotent. OBSERVED(Druid 27 with druid-basic-security): a POST needs WRITE nevertheless.
 TASK_STATUSES: Final = Endpoint("POST", "/druid/indexer/v1/taskStatus", ("STATE WRITE",), answer_bytes=OBJECT_BYTES)
 # OBSERVED(Druid 27): also answered with 200 for a task that has ended.
@@ -71,6 +73,7 @@ SHUTDOWN_TASK: Final = Endpoint("POST", "/druid/indexer/v1/task/{name}/shutdown"
 SUBMIT_NATIVE_TASK: Final = Endpoint("POST", "/druid/indexer/v1/task", _WRITE)
 LIST_SUPERVISORS: Final = Endpoint("GET", "/druid/indexer/v1/supervisor", _READ, answer_bytes=LIST_BYTES)
 LIST_WORKERS: Final = Endpoint("GET", "/druid/indexer/v1/workers", _STATE, answer_bytes=LIST_BYTES)
+TRY_WORKERS: Final = replace(LIST_WORKERS, repeatable=False)
 # OBSERVED(Druid 27 with druid-basic-security): STATE READ is not enough.
 WORKER_CAPACITY: Final = Endpoint("GET", "/druid/indexer/v1/totalWorkerCapacity", ("CONFIG READ",))
 

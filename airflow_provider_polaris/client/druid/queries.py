@@ -99,21 +99,22 @@ class QueriesApi(DruidCalls):
         """Cancel an asynchronous query; no effect on one that has ended."""
         self._nothing(endpoints.CANCEL_QUERY, query_id)
 
-    def segment_metadata(self, table: str) -> list[dict[str, Any]]:
+    def segment_metadata(self, *tables: str) -> list[dict[str, Any]]:
         """
-        Return the merged metadata of a table's loaded segments; empty if none is loaded.
+        Return the metadata of loaded segments: rollup and granularity, of the last week of data that each table has.
 
         Source: druid.apache.org/docs/latest/querying/segmentmetadataquery.
 
-        :param table: Name of the table.
+        :param tables: Names of the tables.
+        :return: One merged entry for one table; one entry for each segment of several tables. Empty if none is loaded.
         """
+        is_one = len(tables) == 1
         body = {
             "queryType": "segmentMetadata",
-            "dataSource": table,
-            "merge": True,
-            "analysisTypes": ["rollup", "queryGranularity", "aggregators"],
-            # Segments of different schemas can't always be merged strictly.
-            "aggregatorMergeStrategy": "latest",
+            "dataSource": tables[0] if is_one else {"type": "union", "dataSources": list(tables)},
+            "merge": is_one,
+            "analysisTypes": ["rollup", "queryGranularity"],
+            "toInclude": {"type": "none"},
         }
         return self._rows(endpoints.SEGMENT_METADATA, body=json_body(body, "query"))
 

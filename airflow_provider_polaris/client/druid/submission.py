@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls
-from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation.jobs import (
     NOOP,
@@ -25,7 +24,6 @@ from airflow_provider_polaris.client.druid.translation.jobs import (
     is_block,
     is_same_work,
 )
-from airflow_provider_polaris.client.druid.translation.slots import needed_slots
 from airflow_provider_polaris.client.druid.translation.statement import TaskRequest
 from airflow_provider_polaris.client.druid.translation.task_ids import query_id, random_marker, task_id
 from airflow_provider_polaris.client.http.request import json_body
@@ -33,12 +31,9 @@ from airflow_provider_polaris.client.http.transport import Transport
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
-    PolarisAuthError,
     PolarisConflictError,
     PolarisError,
-    PolarisForeignAnswerError,
     PolarisNotFoundError,
-    PolarisThrottledError,
 )
 from airflow_provider_polaris.jobs.spec.context import MARKER_KEY, number_in
 from airflow_provider_polaris.jobs.spec.origin import origin_in
@@ -64,16 +59,12 @@ class Submission(DruidCalls):
 
     :param transport: The transport of the broker, or of the router.
     :param tasks: The overlord.
-    :param cluster: Counts the task slots.
     :param sleep: Waits between two POSTs.
     """
 
-    def __init__(
-        self, transport: Transport, tasks: TasksApi, cluster: ClusterApi, sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, transport: Transport, tasks: TasksApi, sleep: Callable[[float], None]) -> None:
         super().__init__(transport)
         self._tasks = tasks
-        self._cluster = cluster
         self._sleep = sleep
 
     def submit(self, work: TaskRequest, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,9 +124,9 @@ class Submission(DruidCalls):
         for number in sorted(self._statuses(marker), reverse=True):
             key = task_id(query_id(marker, number))
             try:
-                task, _ = self._tasks.task(key)
+                task, status = self._tasks.task(key)
                 if not is_block(task):
-                    return self._tasks.get_job(key)
+                    return self._tasks.describe_task(key, task, status)
             except PolarisNotFoundError:
                 continue  # removed since
         return None
@@ -175,33 +166,6 @@ class Submission(DruidCalls):
         # Any task that has the id keeps a late submission out. A task that has ended needs no cancel.
         if refusal is not None and status not in TERMINAL_STATUSES and not is_block(self._tasks.task(taken)[0]):
             raise _conflict(taken) from refusal
-
-    def check_slots(self, context: Mapping[str, Any]) -> None:
-        """
-        Refuse a job, or an asynchronous query, that could not get all its task slots now.
-
-        OBSERVED(Druid 27): a controller keeps its slot while it waits for its workers' slots, so nine jobs blocked each
-        other on six slots. Between this check and the start of the job others may take the slots.
-
-        :param context: Query context of the job.
-        :raises PolarisThrottledError: Fewer slots are free than the job needs.
-        """
-        needed = needed_slots(context)
-        try:
-            free = self._cluster.slots().free
-        except (PolarisAuthError, PolarisForeignAnswerError) as error:
-            log.debug("The free task slots are unknown: %s", error)
-            return
-        if free is not None and free < needed:
-            raise PolarisThrottledError(
-                f"Druid has {free} free task {'slot' if free == 1 else 'slots'}, and the job needs {needed}, so it was "
-                "not submitted: jobs that wait for each other's slots block the cluster. Limit the number of jobs at a "
-                "time with an Airflow pool, or add workers.",
-                status=429,
-                code="TooFewTaskSlots",
-                method="POST",
-                path=endpoints.path_of(endpoints.SUBMIT_TASK),
-            )
 
     def _statuses(self, marker: str) -> dict[int, str]:
         """Return the statuses of a marker's tasks by their numbers. Druid may have removed the first ones."""

@@ -69,35 +69,25 @@ class TablesApi(DruidCalls):
 
         :param name: Name of the table.
         """
-        return name in self.names() or self._is_used(name, unknown=False)
+        return name in self.names() or self._is_used(name, lambda: False)
 
     def names(self) -> list[str]:
         """Return the names of all tables that have used segments; a new table is missing for some seconds."""
         return [name for name in self._array(endpoints.LIST_TABLES) if isinstance(name, str)]
 
-    def get_table(self, name: str) -> dict[str, Any]:
+    def stored(self, names: Sequence[str]) -> dict[str, tables.StoredTable | None]:
         """
-        Return the description of a table: six requests, one after the other; two for a table that doesn't exist.
+        Return what the system tables say about tables: one request, and one more for each without published segments.
 
-        :param name: Its name.
-        :raises PolarisNotFoundError: The table has no used segments.
+        OBSERVED(Druid 27): the system tables lag behind the end of a job, and behind a drop, for some seconds; the list
+        of a table's segments doesn't.
+
+        :param names: Names of the tables, each once.
+        :return: By name; None for a table that has no used segments.
         """
-        if not self.has(name):
-            raise self.absent(name)
-        segments = self._about(tables.SEGMENTS_SQL, name)
-        if not segments and not self._is_used(name, unknown=True):
-            raise self.absent(name)  # the list has a table for some seconds after it was dropped
-        columns = self._about(tables.COLUMNS_SQL, name)
-        return tables.describe_table(
-            name,
-            tables.TableFacts(
-                segments=segments,
-                newest=self._about(tables.NEWEST_SQL, name),
-                columns=columns,
-                metadata=self._queries.segment_metadata(name) if columns else (),
-                rules=self._rules(name),
-            ),
-        )
+        sql, parameters = tables.stored_sql(names)
+        found = tables.stored_tables(names, self._queries.query(sql, parameters=parameters))
+        return {name: table if table.segments or self._has_unseen(name) else None for name, table in found.items()}
 
     def absent(self, name: str) -> PolarisNotFoundError:
         """Return the error for a table without used segments."""
@@ -107,10 +97,6 @@ class TablesApi(DruidCalls):
             method=endpoints.LIST_TABLES.method,
             path=endpoints.path_of(endpoints.LIST_TABLES),
         )
-
-    def newest_segment(self, name: str) -> list[dict[str, Any]]:
-        """Return start and end of a table's newest segment in a list; empty if it has none."""
-        return self._about(tables.NEWEST_SQL, name)
 
     def columns(self, name: str) -> list[str]:
         """Return the names of a table's columns; empty if the broker doesn't know the table."""
@@ -261,19 +247,23 @@ class TablesApi(DruidCalls):
             return count
         raise AssertionError("the last endpoint answers or raises")
 
-    def _is_used(self, table: str, *, unknown: bool) -> bool:
+    def rules(self, table: str) -> list[dict[str, Any]]:
+        """Return the retention rules of a table, then those of the cluster. The default rule keeps everything."""
+        # ``full``, with any value, appends the default rules, and only the right on the table is checked.
+        # Source: RulesResource in Druid's source.
+        return self._rows(endpoints.RULES, table, params={"full": "true"})
+
+    def _has_unseen(self, table: str) -> bool:
+        """Return whether a table has used segments that the system tables don't show yet."""
+        return self._is_used(table, lambda: table in self.names())
+
+    def _is_used(self, table: str, unknown: Callable[[], bool]) -> bool:
         try:
             return bool(self.used_segments(table, ()))
         except PolarisAuthError as error:
             if error.status != 403:
                 raise
-            return unknown
-
-    def _rules(self, table: str) -> list[dict[str, Any]]:
-        """Return the retention rules of a table, then those of the cluster. The default rule keeps everything."""
-        # ``full``, with any value, appends the default rules, and only the right on the table is checked.
-        # Source: RulesResource in Druid's source.
-        return self._rows(endpoints.RULES, table, params={"full": "true"})
+            return unknown()
 
     def _about(self, sql: str, table: str) -> list[dict[str, Any]]:
         return self._queries.query(sql, parameters=[{"type": "VARCHAR", "value": table}])

@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
-from airflow_provider_polaris.client.druid.calls import DruidCalls, array_body
+from airflow_provider_polaris.client.druid.calls import array_body
+from airflow_provider_polaris.client.druid.supervisors import SupervisorsApi
 from airflow_provider_polaris.client.druid.translation import reports
 from airflow_provider_polaris.client.druid.translation.jobs import DATA_TYPES, describe, kind_of_row, summarize
 from airflow_provider_polaris.client.druid.translation.states import execution_status
-from airflow_provider_polaris.client.druid.translation.supervisors import PREFIX, describe_supervisor
+from airflow_provider_polaris.client.druid.translation.supervisors import PREFIX
 from airflow_provider_polaris.client.http.calls import instant_text
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.request import Body, json_body
@@ -42,7 +43,7 @@ _LISTED_TASKS: Final = 10_000
 _RECENT: Final = "created_date_time"
 
 
-class TasksApi(DruidCalls):
+class TasksApi(SupervisorsApi):
     """Describe, list and cancel tasks. The transport is that of the overlord, or of a router that proxies it."""
 
     def get_job(self, job_id: str) -> dict[str, Any]:
@@ -55,24 +56,40 @@ class TasksApi(DruidCalls):
         if job_id.startswith(PREFIX):
             return self._supervisor(job_id)
         task, status = self.task(job_id)
+        return self.describe_task(job_id, task, status)
+
+    def describe_task(
+        self, job_id: str, task: dict[str, Any], status: dict[str, Any], report: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """
+        Return the description of a job, as :meth:`get_job` does.
+
+        :param job_id: Id of the task.
+        :param task: Its payload.
+        :param status: Its status.
+        :param report: Payload of its report; None requests it once the task has ended.
+        """
         word = execution_status(status)
-        report = self._report(job_id) if word in TERMINAL_STATUSES else {}
+        if report is None or word not in TERMINAL_STATUSES:
+            report = self.task_report(job_id) if word in TERMINAL_STATUSES else {}
         if word == "completed" and not self._is_settled(job_id, task, report):
             return describe(task, {**status, "statusCode": "RUNNING", "runnerStatusCode": "RUNNING"}, {})
         return describe(task, status, report)
 
     def get_job_status(self, job_id: str) -> str:
         """
-        Return the execution status of a job: one request, and those of :meth:`get_job` once it has succeeded.
+        Return the execution status of a job: one request, and the others of :meth:`get_job` once it has succeeded.
 
         :param job_id: Id of the task, or of a streaming job.
         :raises PolarisNotFoundError: As :meth:`get_job`.
         """
-        if not job_id.startswith(PREFIX):
-            word = execution_status(self._status(job_id))
-            if word != "completed":
-                return word
-        return str(self.get_job(job_id)["executionStatus"])
+        if job_id.startswith(PREFIX):
+            return str(self._supervisor(job_id)["executionStatus"])
+        status = self.task_status(job_id)
+        word = execution_status(status)
+        if word != "completed":
+            return word
+        return str(self.describe_task(job_id, self.task_payload(job_id), status)["executionStatus"])
 
     def get_job_statuses(self, job_ids: Collection[str]) -> dict[str, str]:
         """
@@ -108,15 +125,15 @@ class TasksApi(DruidCalls):
 
     def get_job_progress(self, job_id: str) -> float | None:
         """Return the progress of a job, 0 to 1; None if its report has none, as at its start and its end."""
-        return reports.progress(self._report(job_id))
+        return reports.progress(self.task_report(job_id))
 
     def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
         """Return the error and the warnings of a job's report; Druid's own log of the task is not read."""
-        return reports.log_entries(self._report(job_id))
+        return reports.log_entries(self.task_report(job_id))
 
     def get_job_metrics(self, job_id: str) -> dict[str, Any]:
         """Return the totals of a job's report; empty if there is none."""
-        return reports.metrics(self._report(job_id))
+        return reports.metrics(self.task_report(job_id))
 
     def cancel_job(self, job_id: str) -> str:
         """
@@ -182,17 +199,40 @@ class TasksApi(DruidCalls):
             )
 
     def task(self, job_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return payload and status of a task: two requests; see :meth:`task_payload` and :meth:`task_status`."""
+        status = self.task_status(job_id)
+        return self.task_payload(job_id), status
+
+    def task_payload(self, job_id: str) -> dict[str, Any]:
         """
-        Return payload and status of a task, as Druid wrote them.
+        Return the payload of a task, as Druid wrote it.
 
         :raises PolarisNotFoundError: Druid has no such task.
         """
-        status = self._status(job_id)
         answer = self._maybe(endpoints.GET_TASK, job_id)
         if answer is None:
             raise self._absent(endpoints.GET_TASK, job_id)
         task = answer.get("payload")
-        return task if isinstance(task, dict) else {}, status
+        return task if isinstance(task, dict) else {}
+
+    def task_status(self, job_id: str) -> dict[str, Any]:
+        """
+        Return the status of a task, as Druid wrote it.
+
+        :raises PolarisNotFoundError: Druid has no such task.
+        """
+        answer = self._maybe(endpoints.GET_TASK_STATUS, job_id)
+        status = answer.get("status") if answer is not None else None
+        if answer is None:
+            raise self._absent(endpoints.GET_TASK_STATUS, job_id)
+        if not isinstance(status, dict) or not isinstance(status.get("id"), str):
+            raise PolarisProtocolError(f"Druid described the status of task {job_id!r} without an id.")
+        return status
+
+    def task_report(self, job_id: str, *, is_final: bool = False) -> dict[str, Any]:
+        """Return the payload of a task's report; empty if there is none. A failure that is final is not retried."""
+        endpoint = endpoints.TRY_TASK_REPORTS if is_final else endpoints.GET_TASK_REPORTS
+        return dict(reports.payload_of(self._maybe(endpoint, job_id)))
 
     def native_task(self, body: Body) -> dict[str, Any]:
         """Submit a task of the overlord's own API; returns ``{task}``."""
@@ -202,9 +242,9 @@ class TasksApi(DruidCalls):
         """Return the number of task slots; needs CONFIG READ."""
         return self._object(endpoints.WORKER_CAPACITY)
 
-    def workers(self) -> list[dict[str, Any]]:
-        """Return the workers with their used slots; needs STATE READ."""
-        return self._rows(endpoints.LIST_WORKERS)
+    def workers(self, *, is_final: bool = False) -> list[dict[str, Any]]:
+        """Return the workers with their used slots; needs STATE READ. A failure that is final is not retried."""
+        return self._rows(endpoints.TRY_WORKERS if is_final else endpoints.LIST_WORKERS)
 
     def _list_jobs(
         self, types: list[str], wanted: set[str], table: str | None, limit: int | None, most: int
@@ -232,21 +272,9 @@ class TasksApi(DruidCalls):
         params = {"datasource": table, "max": size, "createdTimeInterval": since}
         return self._rows(endpoints.LIST_TASKS, params=params)
 
-    def _status(self, job_id: str) -> dict[str, Any]:
-        answer = self._maybe(endpoints.GET_TASK_STATUS, job_id)
-        status = answer.get("status") if answer is not None else None
-        if answer is None:
-            raise self._absent(endpoints.GET_TASK_STATUS, job_id)
-        if not isinstance(status, dict) or not isinstance(status.get("id"), str):
-            raise PolarisProtocolError(f"Druid described the status of task {job_id!r} without an id.")
-        return status
-
     def _is_settled(self, job_id: str, task: dict[str, Any], report: dict[str, Any]) -> bool:  # noqa: ARG002
         """Return whether a task that has succeeded has ended for its callers, too."""
         return True
-
-    def _report(self, job_id: str) -> dict[str, Any]:
-        return dict(reports.payload_of(self._maybe(endpoints.GET_TASK_REPORTS, job_id)))
 
     def _absent(self, endpoint: Endpoint, job_id: str) -> PolarisError:
         """
@@ -267,20 +295,4 @@ class TasksApi(DruidCalls):
             status=404,
             method=request.subject.method,
             path=request.subject.path,
-        )
-
-    def _supervisors(self, table: str | None) -> list[dict[str, Any]]:
-        entries = self._array(endpoints.LIST_SUPERVISORS, params={"full": "true"})
-        streams = [describe_supervisor(entry) for entry in entries if isinstance(entry, dict)]
-        return [stream for stream in streams if table is None or stream["target"]["tableName"] == table]
-
-    def _supervisor(self, job_id: str) -> dict[str, Any]:
-        for stream in self._supervisors(None):
-            if stream["id"] == job_id:
-                return stream
-        raise PolarisNotFoundError(
-            f"Druid has no supervisor {job_id.removeprefix(PREFIX)!r}.",
-            status=404,
-            method="GET",
-            path=endpoints.path_of(endpoints.LIST_SUPERVISORS),
         )

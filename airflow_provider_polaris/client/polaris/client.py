@@ -15,6 +15,7 @@ from airflow_provider_polaris.client.http.auth import OAuthCredentials
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.settings import Credentials, ServiceRules, TokenSource
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
+from airflow_provider_polaris.client.joint_reads import SeparateReads
 from airflow_provider_polaris.client.polaris.auth import ApiKeyCredentials
 from airflow_provider_polaris.client.polaris.endpoints import CREATE_JOB, path_of
 from airflow_provider_polaris.client.polaris.error_advice import advise
@@ -42,7 +43,7 @@ POLARIS_CAPABILITIES: Final = Capabilities(
 )
 
 
-class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
+class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi, SeparateReads):
     """
     The Polaris API of one project.
 
@@ -100,6 +101,10 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
 
         url = f"{self.settings.base_url}{path_of(CREATE_JOB, self.settings.project_id)}"
         return JobPreview(f"{CREATE_JOB.method} {url}", dict(spec), job_statement(spec))
+
+    def sibling(self) -> PolarisClient:
+        """Return another client for another thread, with the same settings."""
+        return PolarisClient(self.settings)
 
     def close(self) -> None:
         """Close all connections."""

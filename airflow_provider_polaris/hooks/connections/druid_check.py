@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from airflow_provider_polaris.client import DruidClient
-from airflow_provider_polaris.client.druid.cluster import TaskSlots
+from airflow_provider_polaris.client.druid.reads.cluster import TaskSlots
 from airflow_provider_polaris.client.druid.translation.slots import LEAST_SLOTS
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,

@@ -110,7 +110,7 @@ class FakeDruid:
         return [
             ("POST /druid/v2/sql/task", self._submit),
             ("POST /druid/v2/sql", self._query),
-            ("POST /druid/v2", lambda params, body: (200, self._about(body["dataSource"], "metadata"))),
+            ("POST /druid/v2", lambda params, body: (200, self._metadata(body["dataSource"]))),
             ("POST /druid/v2/sql/statements", self._start),
             ("GET /druid/v2/sql/statements/([^/]+)", lambda query, params, body: self._statement(query)),
             ("GET /druid/v2/sql/statements/([^/]+)/results", lambda query, params, body: self.queries[query]["rows"]),
@@ -126,7 +126,7 @@ class FakeDruid:
             (f"GET {task}/reports", self._reports),
             (f"POST {task}/shutdown", self._shutdown),
             ("GET /druid/indexer/v1/totalWorkerCapacity", self._capacity),
-            ("GET /druid/indexer/v1/workers", lambda params, body: (200, [{"currCapacityUsed": self.used}])),
+            ("GET /druid/indexer/v1/workers", lambda params, body: (200, self._workers())),
             ("GET /druid/indexer/v1/supervisor", lambda params, body: (200, self.supervisors)),
             (
                 "GET /druid/coordinator/v1/metadata/datasources",
@@ -234,19 +234,43 @@ class FakeDruid:
             self.tasks[key].end("FAILED", "Shutdown request from user")
         return 200, {"task": key}
 
+    def _workers(self) -> list[dict[str, Any]]:
+        return [{"worker": {"capacity": self.capacity}, "currCapacityUsed": self.used}]
+
     def _capacity(self, params: dict[str, str], body: Any) -> Reply:
         total = {"currentClusterCapacity": self.capacity, "maximumCapacityWithAutoScale": -1}
         return 200, {**total, **({"usedClusterCapacity": self.used} if self.version == 33 else {})}
 
     def _query(self, params: dict[str, str], body: Any) -> Reply:
         sql = body["query"]
-        for words, key in (("is_available", "segments"), ("LIMIT 1", "newest"), ("INFORMATION_SCHEMA", "columns")):
-            if words in sql and body.get("parameters"):
-                return 200, self._about(body["parameters"][0]["value"], key)
+        if body.get("parameters"):
+            names = dict.fromkeys(parameter["value"] for parameter in body["parameters"])
+            if "UNION ALL" not in sql:
+                return 200, self._about(*names, "columns")
+            return 200, [row for name in names for row in self._stored(name)]
         name = re.search(r"FROM (\w+)", sql)
         if name and name[1] not in self.loaded:
             return 400, druid_error("invalidInput", f"Object '{name[1]}' not found (line [1], column [15])")
         return 200, [{"n": 3}]
+
+    def _stored(self, table: str) -> list[dict[str, Any]]:
+        """Return what one statement over the system tables says about a table."""
+        keys = ("part", "name", "first", "second", "third", "number", "segments", "bytes")
+        columns = enumerate(self._about(table, "columns"), 1)
+        rows = [(3, table, each["COLUMN_NAME"], each["DATA_TYPE"], "", number, 0, 0) for number, each in columns]
+        if table not in self.unlisted:
+            for each in self._about(table, "segments"):
+                rows.append((1, table, "", "", "", each["is_available"], each["segments"], each["bytes"]))
+            for each in self._about(table, "newest"):
+                rows.append((2, table, each["start"], each["end"], each.get("metrics", "[]"), 0, 0, 0))
+        return [dict(zip(keys, row, strict=True)) for row in rows]
+
+    def _metadata(self, source: Any) -> list[Any]:
+        """Return merged metadata of one table, or that of each segment of several tables, of which each has one."""
+        if isinstance(source, str):
+            return self._about(source, "metadata")
+        found = [(table, entry) for table in source["dataSources"] for entry in self._about(table, "metadata")]
+        return [{**entry, "id": f"{table}_{START.isoformat()}_x"} for table, entry in found]
 
     def _about(self, table: str, key: str) -> list[Any]:
         if key in ("columns", "metadata") and table not in self.loaded:

@@ -18,7 +18,10 @@ import requests
 
 from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.client.druid.settings import DruidSettings
+from airflow_provider_polaris.client.druid.translation.tables import stored_sql
 from airflow_provider_polaris.client.http.session import PolarisSession
+from airflow_provider_polaris.client.joint_reads import answer_of
+from airflow_provider_polaris.client.sql import rows_of_state
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
@@ -279,17 +282,54 @@ def test_absence_is_proven(real: DruidClient) -> None:
             call()
 
 
+def test_tables_are_described_together_as_one_by_one(real: DruidClient) -> None:
+    """With three requests for all of them; one that doesn't exist is absent."""
+    spec = rollup("joint")
+    assert wait(real, real.create_job(spec)["id"]) == "completed"
+    target = spec["target"]["tableName"]
+    visible(real, target)
+    read = real.table_reads([NAME, target, "nope"], target=target, will_submit=True)
+    assert len(read.requests) == 4
+    answers = read.join(real, [answer_of(lambda request=request: request(real)) for request in read.requests])
+    assert {name: answers[name].result() for name in (NAME, target)} == {
+        name: real.get_table(name) for name in (NAME, target)
+    }
+    assert [TableDescription.from_wire(answers[name].result()).type for name in (NAME, target)] == [
+        "detail",
+        "aggregate",
+    ]
+    with pytest.raises(PolarisNotFoundError):
+        answers["nope"].result()
+
+
+def test_end_of_a_job_is_read_with_three_requests(real: DruidClient) -> None:
+    """As by single ones."""
+    job = f"query-airflow-{NAME}-fill-1"
+    read = real.end_reads(job)
+    description, metrics = read.join(real, [answer_of(lambda each=each: each(real)) for each in read.requests])
+    assert (description.result(), metrics.result()) == (real.get_job(job), real.get_job_metrics(job))
+    assert len(read.requests) == 3
+
+
+def test_workers_show_the_free_slots_of_the_cluster(real: DruidClient) -> None:
+    """As the total does on newer versions."""
+    assert real.cluster.free_slots(0) == real.cluster.slots().free
+
+
 def test_asynchronous_query_has_the_rows_of_the_synchronous_one(real: DruidClient) -> None:
-    """With timestamps as text in both."""
+    """With timestamps as text in both; the state has the rows, too."""
     sql = f'SELECT __time, city FROM "{NAME}"'
     query = real.start_query(sql)["queryId"]
-    while real.get_query(query)["state"] in ("ACCEPTED", "RUNNING"):
+    while (state := real.get_query(query))["state"] in ("ACCEPTED", "RUNNING"):
         clocks.sleep(0.3)
+    # So a count needs no request for its rows.
+    assert len(rows_of_state(state) or ()) == 3
     rows = sorted(real.iter_query_rows(query), key=str)
     assert rows == sorted(real.query(sql), key=str)
     real.cancel_query(query)
 
 
+STORED = stored_sql([NAME, "nope"])
 #: Requests whose answers the fake and the real Druid must give in the same form. ``{job}`` is a task that has ended.
 REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/druid/indexer/v1/task/nope", None),
@@ -316,6 +356,18 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("POST", "/druid/coordinator/v1/datasources/nope/markUnused", {"segmentIds": ["x"]}),
     ("POST", "/druid/indexer/v1/datasources/{table}/markUnused", {"segmentIds": ["x"]}),
     ("POST", "/druid/v2/sql", {"query": "SELECT 1 FROM nope", "resultFormat": "object"}),
+    ("POST", "/druid/v2/sql", {"query": STORED[0], "parameters": STORED[1], "resultFormat": "object"}),
+    (
+        "POST",
+        "/druid/v2",
+        {
+            "queryType": "segmentMetadata",
+            "dataSource": {"type": "union", "dataSources": [NAME, "nope"]},
+            "merge": False,
+            "analysisTypes": ["rollup", "queryGranularity"],
+            "toInclude": {"type": "none"},
+        },
+    ),
     ("GET", "/druid/v2/sql/statements/nope", None),
     ("POST", "/druid/v2/sql/statements", {"query": "SELECT 1"}),
     (
@@ -368,7 +420,12 @@ def test_fake_answers_in_the_form_of_the_real_one(method: str, path: str, body: 
     payload = {"type": "query_controller", "id": names["{job}"], "sqlQuery": FILL, "sqlQueryContext": context}
     job = Task(names["{job}"], "query_controller", NAME, None, payload)  # type: ignore[arg-type]
     segment = {"identifier": "x", "interval": "2024-06-01/2024-06-02", "version": "v"}
-    druid = FakeDruid(tables={NAME: {"used": [segment]}}, loaded={NAME})
+    table = {
+        "used": [segment],
+        "segments": [{"is_available": 1, "segments": 2, "bytes": 99}],
+        "metadata": [{"id": "merged", "rollup": False, "columns": {}, "aggregators": None}],
+    }
+    druid = FakeDruid(tables={NAME: table}, loaded={NAME})
     druid._add(job)
     job.end("SUCCESS")
     ours = fake_send(FakeSession(druid))(method, fill(path), fill(body))

@@ -24,6 +24,7 @@ import requests
 
 from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.client.druid.settings import DruidSettings
+from airflow_provider_polaris.client.joint_reads import answer_of
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisNotFoundError, PolarisTransportError
 
 URL = "http://127.0.0.1:18286"
@@ -180,6 +181,14 @@ def test_login_rolls_a_table_up_that_it_may_only_read() -> None:
         )
         assert wait(client, job["id"]) == "completed"
         assert client.get_table(target)["segmentCount"] == 2
+        for read in (
+            client.table_reads([source, target], target=target, will_submit=True),
+            client.end_reads(job["id"]),
+        ):
+            answers = [answer_of(lambda request=request: request(client)) for request in read.requests]
+            joined = read.join(client, answers)
+            described = joined.values() if isinstance(joined, dict) else joined
+            assert all(answer.result() for answer in described)
     with connect(ADMIN) as admin:
         for table in (source, target):
             admin.create_job({"type": "drop_table", "target": {"type": "table", "tableName": table}})

@@ -156,10 +156,11 @@ def test_next_number_of_a_marker_is_the_next_task(client: DruidClient, druid: Fa
 
 def test_job_is_recognized_although_its_target_has_changed(client: DruidClient, druid: FakeDruid) -> None:
     """The SQL depends on the columns of the target, which the task itself may have added."""
-    druid.tables["hourly"], druid.loaded = {"columns": [X]}, {"raw", "hourly"}
+    segments = [{"is_available": 1, "segments": 1, "bytes": 9}]
+    druid.tables["hourly"], druid.loaded = {"segments": segments, "columns": [X]}, {"raw", "hourly"}
     client.create_job(batch())
     first = druid.tasks[FIRST].payload["sqlQuery"]
-    druid.tables["hourly"] = {"columns": [X, {"COLUMN_NAME": "__count", "DATA_TYPE": "BIGINT"}]}
+    druid.tables["hourly"]["columns"].append({"COLUMN_NAME": "__count", "DATA_TYPE": "BIGINT"})
     assert client.create_job(batch())["id"] == FIRST
     assert [body["query"] == first for _, path, body in druid.seen if path == SUBMIT] == [True, False]
 

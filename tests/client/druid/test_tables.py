@@ -35,14 +35,15 @@ COLUMNS = [
     {"COLUMN_NAME": "__count", "DATA_TYPE": "BIGINT"},
 ]
 #: OBSERVED(Druid 27): answer of a segment metadata query for a rollup, shortened.
-ROLLUP = [{"rollup": True, "queryGranularity": "HOUR", "aggregators": {"longest": {}, "__count": {}}}]
+ROLLUP = [{"id": "merged", "rollup": True, "queryGranularity": "HOUR"}]
+NEWEST = {**DAY, "metrics": '["longest","__count"]'}
 
 
 def table(loaded: int = 2781, missing: int = 0) -> dict[str, Any]:
     segments = [{"is_available": 1, "segments": 2, "bytes": loaded}]
     if missing:
         segments.append({"is_available": 0, "segments": 1, "bytes": missing})
-    return {"segments": segments, "newest": [DAY], "columns": COLUMNS, "metadata": ROLLUP}
+    return {"segments": segments, "newest": [NEWEST], "columns": COLUMNS, "metadata": ROLLUP}
 
 
 def test_rollup_is_an_aggregate_table(client: DruidClient, druid: FakeDruid) -> None:
@@ -71,12 +72,12 @@ def test_table_that_is_not_loaded_yet_is_unavailable(client: DruidClient, druid:
     assert TableDescription.from_wire(payload).columns is None
 
 
-def test_table_is_absent_if_the_list_lacks_it(client: DruidClient, druid: FakeDruid) -> None:
-    """A 200 without the name, not a 404."""
+def test_table_is_absent_if_it_has_no_segments(client: DruidClient, druid: FakeDruid) -> None:
+    """A 200 with an empty list, not a 404."""
     with pytest.raises(PolarisNotFoundError) as caught:
         client.get_table("nope")
     assert str(caught.value) == "Druid has no table 'nope' with data: check the name."
-    druid.answers["GET", "/druid/coordinator/v1/metadata/datasources"] = [(404, "")] * 20
+    druid.answers["POST", "/druid/coordinator/v1/metadata/datasources/nope/segments"] = [(404, "")] * 20
     with pytest.raises(PolarisForeignAnswerError):
         client.get_table("nope")
 

@@ -49,6 +49,15 @@ def payload_of(report: Any) -> Mapping[str, Any]:
     return _mapping(inner.get("payload"))
 
 
+def has_ended(payload: Mapping[str, Any]) -> bool:
+    """
+    Return whether a report was written after the end of its query.
+
+    :param payload: As :func:`payload_of` returns it.
+    """
+    return _mapping(payload.get("status")).get("status") in ("SUCCESS", "FAILED")
+
+
 def progress(payload: Mapping[str, Any]) -> float | None:
     """
     Return the share of the work that is done, 0 to 1; None if the report has no stages.

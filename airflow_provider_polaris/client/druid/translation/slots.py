@@ -44,3 +44,24 @@ def free_slots(capacity: Mapping[str, Any], workers: Sequence[Any]) -> int | Non
             return None
         used = sum(number for number in numbers if number is not None)
     return max(0, every - used)
+
+
+def workers_slots(workers: Sequence[Any]) -> int | None:
+    """
+    Return the number of free slots of all workers; None if the answer doesn't say it.
+
+    >>> workers_slots([{"worker": {"capacity": 4}, "currCapacityUsed": 3}, {"worker": {"capacity": 2}}])
+    >>> workers_slots([{"worker": {"capacity": 4}, "currCapacityUsed": 3}])
+    1
+
+    :param workers: Answer of ``workers``.
+    """
+    free = 0
+    for each in workers:
+        worker = each.get("worker") if isinstance(each, Mapping) else None
+        every = worker.get("capacity") if isinstance(worker, Mapping) else None
+        used = each.get("currCapacityUsed") if isinstance(each, Mapping) else None
+        if type(every) is not int or type(used) is not int:
+            return None
+        free += max(0, every - used)
+    return free if workers else None

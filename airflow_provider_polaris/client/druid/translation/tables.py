@@ -5,10 +5,12 @@ Describe a Druid data source as a table, with the fields that ``TableDescription
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_provider_polaris.client.http.json_body import read_json
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -16,25 +18,19 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 #: Word for a partitioning or resolution that is none of the package's granularities; it is parsed as unknown.
 UNKNOWN: Final = "unknown"
 
-#: SQL of the published segments of a table, by whether they are loaded.
+#: Segments of which the rows are read.
 #: OBSERVED(Druid 27): a query of sys.segments with MAX of a text, or with a product of columns, fails with status 500.
 #: ``num_rows`` is 0 until the broker has read a segment's metadata, so the number of rows is not taken from it.
-SEGMENTS_SQL: Final = (
-    'SELECT "is_available", COUNT(*) AS "segments", SUM("size") AS "bytes" '
-    "FROM sys.segments WHERE datasource = ? AND is_published = 1 AND is_overshadowed = 0 GROUP BY 1"
-)
-
-#: SQL of the newest segment of a table.
-NEWEST_SQL: Final = (
-    'SELECT "start", "end" FROM sys.segments WHERE datasource = ? AND is_published = 1 AND is_overshadowed = 0 '
-    "ORDER BY 1 DESC LIMIT 1"
-)
+_CURRENT: Final = "is_published = 1 AND is_overshadowed = 0"
 
 #: SQL of the columns of a table, in their order.
 COLUMNS_SQL: Final = (
     "SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'druid' AND TABLE_NAME = ? "
     "ORDER BY ORDINAL_POSITION"
 )
+
+#: What a row of :func:`stored_sql` is about.
+_SEGMENTS, _NEWEST, _COLUMN = 1, 2, 3
 
 #: SQL types, and the package's words for them. Source: druid.apache.org/docs/latest/querying/sql-data-types.
 _TYPES: Final[Mapping[str, str]] = {
@@ -47,25 +43,100 @@ _TYPES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class TableFacts:
+class StoredTable:
     """
-    The answers about one table.
+    What the system tables say about one table.
 
-    :param segments: Rows of :data:`SEGMENTS_SQL`.
-    :param newest: Rows of :data:`NEWEST_SQL`.
-    :param columns: Rows of :data:`COLUMNS_SQL`; empty until the broker knows the table.
-    :param metadata: Answer of the segment metadata query; empty if no segment is loaded.
-    :param rules: Retention rules of the table, then those of the cluster.
+    :param segments: Published segments by whether they are loaded: ``is_available``, ``segments``, ``bytes``.
+    :param newest: ``start``, ``end`` and ``metrics`` of the newest segment in a list; empty if there is none.
+    :param columns: ``COLUMN_NAME`` and ``DATA_TYPE``, in their order; empty until the broker knows the table.
     """
 
-    segments: Sequence[Mapping[str, Any]]
-    newest: Sequence[Mapping[str, Any]]
-    columns: Sequence[Mapping[str, Any]]
-    metadata: Sequence[Mapping[str, Any]]
-    rules: Sequence[Mapping[str, Any]] = ()
+    segments: Sequence[Mapping[str, Any]] = ()
+    newest: Sequence[Mapping[str, Any]] = ()
+    columns: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def partitioning(self) -> str | None:
+        """As :func:`partitioning`."""
+        return partitioning(self.newest)
+
+    @property
+    def measures(self) -> frozenset[str]:
+        """Names of the columns that the newest segment aggregates. OBSERVED(Druid 27): a JSON array of texts."""
+        text = self.newest[0].get("metrics") if self.newest else None
+        names = read_json(text.encode()) if isinstance(text, str) else None
+        return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns."""
+        return [str(column.get("COLUMN_NAME")) for column in self.columns]
 
 
-def describe_table(name: str, facts: TableFacts) -> dict[str, Any]:
+def stored_sql(names: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
+    """
+    Return one statement for all that the system tables say about some tables, and its parameters.
+
+    Its rows are for :func:`stored_tables`.
+
+    OBSERVED(Druid 27): no two parts of a UNION may read the same table with the same condition; otherwise the answer is
+    500 "Got a sink null to which there is no match source type!".
+
+    :param names: Names of the tables, each once; at least one.
+    """
+    listed = ", ".join("?" for _ in names)
+    segments = (
+        f'SELECT {_SEGMENTS} AS "part", datasource AS "name", \'\' AS "first", \'\' AS "second", \'\' AS "third", '
+        '"is_available" AS "number", COUNT(*) AS "segments", SUM("size") AS "bytes" '
+        f'FROM sys.segments WHERE datasource IN ({listed}) AND {_CURRENT} GROUP BY datasource, "is_available"'
+    )
+    newest = (
+        f'SELECT {_NEWEST}, datasource, "start", "end", "metrics", 0, 0, 0 '
+        'FROM (SELECT datasource, "start", "end", "metrics" '
+        f'FROM sys.segments WHERE datasource = ? AND {_CURRENT} AND "start" <> \'\' ORDER BY "start" DESC LIMIT 1)'
+    )
+    columns = (
+        f"SELECT {_COLUMN}, TABLE_NAME, COLUMN_NAME, DATA_TYPE, '', ORDINAL_POSITION, 0, 0 "
+        f"FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'druid' AND TABLE_NAME IN ({listed})"
+    )
+    parameters = [{"type": "VARCHAR", "value": name} for name in (*names, *names, *names)]
+    return " UNION ALL ".join([segments, *(newest for _ in names), columns]), parameters
+
+
+def stored_tables(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, StoredTable]:
+    """
+    Return what the rows of :func:`stored_sql` say about each table.
+
+    :param names: Names of the tables.
+    :param rows: The rows, in any order.
+    """
+    found = {}
+    for name in names:
+        own = [row for row in rows if row.get("name") == name]
+        found[name] = StoredTable(
+            segments=[
+                {"is_available": row.get("number"), "segments": row.get("segments"), "bytes": row.get("bytes")}
+                for row in own
+                if row.get("part") == _SEGMENTS
+            ],
+            newest=[
+                {"start": row.get("first"), "end": row.get("second"), "metrics": row.get("third")}
+                for row in own
+                if row.get("part") == _NEWEST
+            ],
+            columns=[
+                {"COLUMN_NAME": row.get("first"), "DATA_TYPE": row.get("second")}
+                for row in sorted(own, key=lambda row: int(row.get("number") or 0))
+                if row.get("part") == _COLUMN
+            ],
+        )
+    return found
+
+
+def describe_table(
+    name: str, stored: StoredTable, metadata: Sequence[Mapping[str, Any]], rules: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """
     Return the description of a table.
 
@@ -73,17 +144,17 @@ def describe_table(name: str, facts: TableFacts) -> dict[str, Any]:
     its aggregated columns are its measures.
 
     :param name: Name of the table.
-    :param facts: The answers.
+    :param stored: What the system tables say.
+    :param metadata: Answer of the segment metadata query, for this table only; empty if no segment is loaded.
+    :param rules: Retention rules of the table, then those of the cluster; empty if they don't matter.
     """
-    merged = _mapping(facts.metadata[0]) if facts.metadata else {}
-    measures = _mapping(merged.get("aggregators"))
-    total, loaded = _sum(facts.segments, "bytes"), _sum(_available(facts.segments), "bytes")
-    count, here = _sum(facts.segments, "segments"), _sum(_available(facts.segments), "segments")
+    total, loaded = _sum(stored.segments, "bytes"), _sum(_available(stored.segments), "bytes")
+    count, here = _sum(stored.segments, "segments"), _sum(_available(stored.segments), "segments")
     table: dict[str, Any] = {
         "name": name,
-        "type": "aggregate" if merged.get("rollup") is True else "detail",
-        "availability": "available" if facts.columns and count == here else "unavailable",
-        "partitioningGranularity": partitioning(facts.newest) or UNKNOWN,
+        "type": "aggregate" if _common(metadata, "rollup") is True else "detail",
+        "availability": "available" if stored.columns and count == here else "unavailable",
+        "partitioningGranularity": stored.partitioning or UNKNOWN,
         "segmentCount": count,
         "totalDataSizeBytes": total,
         "precachedDataSizeBytes": loaded,
@@ -91,16 +162,31 @@ def describe_table(name: str, facts: TableFacts) -> dict[str, Any]:
             {
                 "name": str(column.get("COLUMN_NAME")),
                 "dataType": _TYPES.get(str(column.get("DATA_TYPE")), str(column.get("DATA_TYPE")).lower()),
-                "type": "measure" if column.get("COLUMN_NAME") in measures else "dimension",
+                "type": "measure" if column.get("COLUMN_NAME") in stored.measures else "dimension",
             }
-            for column in facts.columns
+            for column in stored.columns
         ],
     }
-    if merged:
-        table["timeResolution"] = _resolution(merged.get("queryGranularity"))
-    if policy := retention(facts.rules):
+    if metadata:
+        table["timeResolution"] = _resolution(_common(metadata, "queryGranularity"))
+    if policy := retention(rules):
         table["storagePolicy"] = {"retain": policy}
     return table
+
+
+def metadata_of(name: str, metadata: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """
+    Return the metadata of a table's segments, from that of several tables.
+
+    >>> metadata_of("a", [{"id": "a_2024-06-01T00:00:00.000Z_x"}, {"id": "a_b_2024-06-01T00:00:00.000Z_x"}])
+    [{'id': 'a_2024-06-01T00:00:00.000Z_x'}]
+
+    :param name: Name of the table.
+    :param metadata: The answer, with one entry for each segment. Its id is the table, the start of its interval, and
+        more (OBSERVED(Druid 33)).
+    """
+    own = re.compile(re.escape(name) + r"_-?\d+-\d\d-\d\dT")
+    return [each for each in metadata if own.match(str(each.get("id")))]
 
 
 def partitioning(newest: Sequence[Mapping[str, Any]]) -> str | None:
@@ -110,7 +196,7 @@ def partitioning(newest: Sequence[Mapping[str, Any]]) -> str | None:
     >>> partitioning([{"start": "2024-06-01T00:00:00.000Z", "end": "2024-06-02T00:00:00.000Z"}])
     'day'
 
-    :param newest: Rows of :data:`NEWEST_SQL`; None for an empty list.
+    :param newest: Start and end of that segment in a list; empty if there is none.
     """
     if not newest:
         return None
@@ -170,6 +256,12 @@ def _period(value: Mapping[str, Any]) -> str:
         return "millisecond"
     period = value.get("period")
     return period if isinstance(period, str) and value.get("timeZone") in (None, "UTC") else UNKNOWN
+
+
+def _common(metadata: Sequence[Mapping[str, Any]], key: str) -> Any:
+    """Return the value that all segments have; None if they differ."""
+    first = metadata[0].get(key) if metadata else None
+    return first if all(each.get(key) == first for each in metadata) else None
 
 
 def _available(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -7,14 +7,17 @@ Source: druid.apache.org/docs/latest/api-reference/service-status-api, OBSERVED(
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls
 from airflow_provider_polaris.client.druid.tasks import TasksApi
-from airflow_provider_polaris.client.druid.translation.slots import free_slots
+from airflow_provider_polaris.client.druid.translation.slots import free_slots, workers_slots
 from airflow_provider_polaris.client.http.transport import Transport
-from airflow_provider_polaris.jobs.errors import PolarisApiError
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
+
+log = logging.getLogger("airflow_provider_polaris.client")
 
 
 class TaskSlots(NamedTuple):
@@ -61,14 +64,27 @@ class ClusterApi(DruidCalls):
         return answer is not None and answer.get("enabled") is True
 
     def slots(self) -> TaskSlots:
-        """
-        Return the number of task slots with one or two requests; needs CONFIG READ, and on Druid 27 STATE READ.
-
-        The workers alone are not asked: they don't show whether the cluster adds workers on demand.
-        """
+        """Return the number of task slots with one or two requests; needs CONFIG READ, and on Druid 27 STATE READ."""
         capacity = self._tasks.worker_capacity()
         every = capacity.get("currentClusterCapacity")
         free = free_slots(capacity, ())
         if free is None:
             free = free_slots(capacity, self._tasks.workers())
         return TaskSlots(every if type(every) is int else None, free)
+
+    def free_slots(self, needed: int) -> int | None:
+        """
+        Return the number of free task slots; None if it is unknown, or if the cluster adds workers on demand.
+
+        One request, if the workers show that enough are free. They don't show whether the cluster adds workers, and not
+        every cluster lists them (Source: Druid's source, OverlordResource: those that run tasks as Kubernetes jobs
+        answer 500), so otherwise :meth:`slots` decides.
+
+        :param needed: Number of slots that are enough.
+        """
+        try:
+            free = workers_slots(self._tasks.workers(is_final=True))
+        except PolarisError as error:
+            log.debug("The workers can't be listed: %s", error)
+            free = None
+        return free if free is not None and free >= needed else self.slots().free
