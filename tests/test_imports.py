@@ -6,6 +6,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+import airflow_provider_polaris
 
 USER_MODULES = [f"airflow_provider_polaris.{name}.polaris" for name in ("operators", "sensors", "hooks", "links")]
 OTHER_MODULES = [f"airflow_provider_polaris.{name}.polaris" for name in ("triggers", "task_groups")]
@@ -71,3 +74,17 @@ def test_import_of_operators_loads_at_most_a_quarter_of_the_peers_modules():
     )
 
     assert len(ours) <= len(peers) / 4
+
+
+def test_preload_loads_what_a_task_needs_and_no_airflow():
+    """Airflow imports its local settings while it is imported itself."""
+    code = "import json, sys; import airflow_provider_polaris.preload; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    package = Path(airflow_provider_polaris.__file__).parent
+    files = (path.relative_to(package.parent) for layer in ("client", "jobs") for path in (package / layer).rglob("*.py"))
+    modules = {".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files}
+
+    assert modules - loaded == set()
+    assert {"requests", "sqlglot.dialects.druid"} <= loaded
+    assert {"airflow", "airflow_provider_polaris.emulator", "duckdb"} & loaded == set()

@@ -66,11 +66,21 @@ def evidence(fixtures: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+def local_settings() -> str:
+    """Airflow's local settings: none; a module whose tests run by themselves may have its own."""
+    return ""
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory, local_settings: str) -> Iterator[Airflow]:
     """Run the installed Airflow, with one triggerer."""
     # Its version from its metadata: the test process imports nothing from Airflow.
     kind = Airflow2 if version("apache-airflow").startswith("2.") else Airflow3
-    server = kind(tmp_path_factory.mktemp("airflow"), HERE / "dags")
+    home = tmp_path_factory.mktemp("airflow")
+    if local_settings:
+        (home / "config").mkdir()
+        (home / "config" / "airflow_local_settings.py").write_text(local_settings)
+    server = kind(home, HERE / "dags")
     # A polite end of the tests also ends the processes that they started.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -3,7 +3,8 @@
 Hundreds of deferrable tasks under load, while processes are killed, the service stops, and users clear and mark.
 
 ``SCALE_TASKS`` is their number, 300 by default. Before, as many trivial tasks run undisturbed, and as many of ours, for
-comparison (``SCALE_COMPARED`` sets another number). These figures are printed, not judged.
+comparison (``SCALE_COMPARED`` sets another number). These figures are printed, not judged. With ``SCALE_PRELOAD=no``
+the workers don't load the package before they fork.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ def polaris(tmp_path: Path) -> Iterator[Polaris]:
     server = Polaris(tmp_path / "polaris.log", seconds=JOB_SECONDS)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def local_settings() -> str:
+    """Load the package before tasks are forked, as the page on sizing recommends, unless ``SCALE_PRELOAD=no``."""
+    return "" if os.environ.get("SCALE_PRELOAD") == "no" else "import airflow_provider_polaris.preload\n"
 
 
 @pytest.fixture
