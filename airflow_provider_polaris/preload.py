@@ -10,9 +10,9 @@ package's own modules. Import this module in ``airflow_local_settings.py``, and 
     # $AIRFLOW_HOME/config/airflow_local_settings.py
     import airflow_provider_polaris.preload
 
-Airflow imports its local settings while it is imported itself, so this module loads only what doesn't import Airflow: the
-packages ``client`` and ``jobs`` with all that they use. Every process of Airflow pays for it once, at its start. Where
-tasks are not forked from a worker, as with the Kubernetes executor, it saves nothing.
+Airflow imports its local settings while it is imported itself, so this module loads only what doesn't import Airflow:
+the packages ``client`` and ``jobs`` with all that they use. Every process of Airflow pays for it once, at its start.
+Where tasks are not forked from a worker, as with the Kubernetes executor, it saves nothing.
 
 Source: "Configuring local settings" in Airflow's documentation.
 """

@@ -82,7 +82,9 @@ def test_preload_loads_what_a_task_needs_and_no_airflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
     package = Path(airflow_provider_polaris.__file__).parent
-    files = (path.relative_to(package.parent) for layer in ("client", "jobs") for path in (package / layer).rglob("*.py"))
+    files = (
+        path.relative_to(package.parent) for layer in ("client", "jobs") for path in (package / layer).rglob("*.py")
+    )
     modules = {".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files}
 
     assert modules - loaded == set()
