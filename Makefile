@@ -63,9 +63,10 @@ test: $(READY)  ## run all tests
 
 # mutmut changes one thing at a time in a copy, mutants/, and runs the tests that reach it. It continues where it stopped;
 # MUTANTS='airflow_provider_polaris.jobs.guards*' takes some modules.
+# Its type checker is the one of .venv. MUTATION_CHILDREN=N runs N changes at once.
 mutation: $(READY)  ## changes that no test notices, in jobs, submission, guards and aging; hours
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group mutation
-	$(BIN)/python -m mutmut run $(if $(MUTANTS),'$(MUTANTS)')
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m mutmut run --max-children $(or $(MUTATION_CHILDREN),1) $(if $(MUTANTS),'$(MUTANTS)')
 	$(BIN)/python -m mutmut results
 
 schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run
