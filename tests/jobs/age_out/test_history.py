@@ -265,11 +265,19 @@ def test_segments_removed_since_are_those_of_the_place_and_the_time() -> None:
     assert removed_since(segments, (DAY,), since) == [inside, wider, unreadable, timeless]
 
 
+def test_segment_is_restored_by_its_interval_and_version() -> None:
+    """As Polaris wrote them."""
+    found = segment("2024-06-01T00:00Z/P1D", at(1), at(5))
+    assert found == UnusedSegment("2024-06-01T00:00Z/P1D", DAY, "v1", at(1), at(5))
+
+
 def test_unproven_segments_reach_further_or_came_after_the_copy() -> None:
-    """These segments must be restored."""
+    """These segments must be restored. The copy has ended, so it lacks what was written in its last millisecond."""
     fine = segment(DAY.to_wire(), at(1), at(6))
     wider = segment("2024-05-01/2024-07-01", at(1), at(6))
     late = segment(DAY.to_wire(), at(5, 1), at(6))
+    last = segment(DAY.to_wire(), at(5), at(6))
     unknown = segment(DAY.to_wire(), None, at(6))
     unreadable = segment("a month", at(1), at(6))
-    assert unproven([fine, wider, late, unknown, unreadable], (DAY,), at(5)) == [wider, late, unknown, unreadable]
+    segments = [fine, wider, late, last, unknown, unreadable]
+    assert unproven(segments, (DAY,), at(5)) == [wider, late, last, unknown, unreadable]

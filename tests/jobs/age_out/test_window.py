@@ -185,6 +185,13 @@ REFUSED = {
             "Use a table that is partitioned by time."
         ),
     ),
+    "unknown target": (
+        (Granularity.DAY, "unknown", None),
+        (
+            "target_table 'T' has a time partitioning that this package does not support, so the partitions to replace "
+            "or delete are unknown. Install a newer version of this package."
+        ),
+    ),
     "unknown": (
         (None, None, None),
         (
@@ -199,7 +206,7 @@ REFUSED = {
 def test_partitions_without_a_common_one_are_refused(partitions, message) -> None:
     """The error names both."""
     source, target, written = partitions
-    there = None if target is None else table("T", target)
+    there = None if target is None else table("T", None if target == "unknown" else target)
     with pytest.raises(PolarisSpecError) as caught:
         partitions_in_common(table("S", source), there, "T", written)
     assert str(caught.value) == message
@@ -264,7 +271,7 @@ def test_time_that_stays_in_its_partition_passes(expression) -> None:
 def test_time_that_moves_is_refused(expression) -> None:
     """Rows may move to other partitions, so the copy cannot be compared."""
     with pytest.raises(PolarisSpecError) as caught:
-        check_time_stays(copy({"columnName": "__time", "expression": expression}, CITY))
+        check_time_stays(copy(CITY, {"columnName": "__time", "expression": expression}))
     assert str(caught.value) == (
         f"the copy computes __time from {expression!r}: rows may move to other time partitions, so the copy cannot be "
         "proven before the source is deleted. Keep __time unchanged or round it down: TIME_FLOOR(\"__time\", 'PT1H')."
