@@ -18,8 +18,9 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
 )
 from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
+from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 from tests.client.druid.fake_tasks import druid_error
-from tests.operators.submission.conftest import FILTER, MODES, Death, FakeClock, MemoryStore, Polaris, Task
+from tests.operators.submission.conftest import FILTER, MODES, Death, FakeClock, MemoryStore, Polaris, Task, api_error
 
 pytestmark = pytest.mark.parametrize("service", ["druid"], indirect=True)
 
@@ -134,6 +135,33 @@ def test_clear_ends_a_submission_that_arrives_while_it_is_blocked(
     assert submitted.outcome == "replaced"
     assert [(job.id, job.status) for job in polaris.jobs] == [(old, "canceled"), (task.druid_id, "running")]
     assert polaris.rows() == 3
+
+
+def test_clear_after_the_task_of_the_first_number_starts_with_the_first_number(task: Task, polaris: Polaris) -> None:
+    """Another epoch has another marker, of which nothing was submitted."""
+    task.submit(polaris.replace())
+    submitted = task.clear().submit(polaris.replace())
+    assert (submitted.outcome, submitted.job.job_id) == ("replaced", task.druid_id)
+    assert task.store is not None
+    assert "number" not in task.store.record
+
+
+def test_marker_that_can_not_be_blocked_submits_nothing(
+    task: Task, polaris: Polaris, druid: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times the service says that a task of the marker is active."""
+    lose(task, polaris.replace())
+    conflicts = [api_error(409, f"active {number}") for number in range(4)]
+
+    def block(marker: str) -> None:
+        raise conflicts.pop(0)
+
+    monkeypatch.setattr(task.wire.get_client(), "block_marker", block)
+    with pytest.raises(PolarisConflictError) as caught:
+        task.clear().submit(polaris.replace())
+    assert str(caught.value) == "POST /v1/projects/p/jobs answered 409: active 2."
+    assert len(conflicts) == 1
+    assert "POST" not in task.wire.asked
 
 
 def test_clear_after_a_submission_that_arrived_and_ended_refuses_the_append(task: Task, polaris: Polaris) -> None:
@@ -295,6 +323,30 @@ def test_other_address_of_the_cluster_blocks_the_marker_of_the_old_one(
     task.retry().submit(polaris.append())
     assert polaris.blocks != []  # type: ignore[attr-defined]
     assert old not in polaris.blocks  # type: ignore[attr-defined]
+
+
+def test_other_address_of_the_cluster_resumes_a_job_that_arrives_while_its_marker_is_blocked(
+    task: Task, polaris: Polaris, druid: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The block is refused because of the job, which is this task's."""
+    lose(task, polaris.append())
+    assert task.store is not None
+    old, new = task.druid_id, TaskIdentity.marker
+    monkeypatch.setattr(
+        TaskIdentity,
+        "marker",
+        lambda self, api, project, epoch=None: (
+            new(self, api.replace("other", "router"), project, epoch)
+            if "other" in api
+            else f"new-{new(self, api, project, epoch)}"
+        ),
+    )
+    task.store.set("polaris_job", {**task.store.record, "api": "https://other.example.com:8888"})
+    druid.before["POST", "/druid/indexer/v1/task"] = druid.arrive
+    submitted = task.retry().submit(polaris.append())
+    assert (submitted.outcome, submitted.job.job_id) == ("adopted", old)
+    assert task.wire.asked == []
+    assert polaris.blocks == []  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -201,6 +201,7 @@ def test_submit_lost_job_that_somebody_canceled_is_not_adopted(task: Task, polar
         "submitted, is 'canceled', and its cancellation was requested elsewhere. A retry of this task "
         "submits a new job after it has ended."
     )
+    assert (caught.value.job_id, caught.value.state) == (polaris.jobs[0].id, "canceled")
     assert len(polaris.jobs) == 1
     assert task.retry().submit(polaris.append()).outcome == "submitted"
     assert polaris.rows() == 3
