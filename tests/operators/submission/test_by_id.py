@@ -95,6 +95,8 @@ def test_nine_lost_answers_are_an_unknown_outcome(task: Task, polaris: Polaris) 
         "(Connection reset by peer). The job was sent 3 times under one id, and it is unknown whether it was accepted. "
         "A retry of this task sends the same job again under the same id, which the service accepts only once."
     )
+    assert caught.value.spec == polaris.append()
+    assert task.wire.clock.slept == 30  # type: ignore[attr-defined]
     assert task.retry().submit(polaris.append()).outcome == "submitted"
     assert polaris.rows() == 3
 
@@ -280,6 +282,28 @@ def test_refusal_does_not_make_the_task_forget_an_earlier_submission(task: Task,
     assert polaris.blocks == [old]  # type: ignore[attr-defined]
 
 
+def test_refusal_after_a_lost_answer_does_not_make_the_task_forget_it(task: Task, polaris: Polaris) -> None:
+    """In the same try: the lost one may still be planned, so a clear blocks it."""
+    task.wire.arrives_after = None  # type: ignore[attr-defined]
+    task.wire.posts = ["planning", api_error(400, "no")]
+    with pytest.raises(PolarisApiError, match="answered 400: no"):
+        task.submit(polaris.append())
+    assert task.store is not None
+    assert task.store.record["sent"] is not None
+    old = task.druid_id
+    task.clear().submit(polaris.append())
+    assert polaris.blocks == [old]  # type: ignore[attr-defined]
+    assert polaris.rows() == 3
+
+
+def test_clear_without_a_record_replaces_the_job_that_runs(old_task: Task, polaris: Polaris) -> None:
+    """It is found by its marker, and canceled."""
+    old = old_task.submit(polaris.replace()).job.job_id
+    submitted = old_task.clear().submit(polaris.replace())
+    assert (submitted.outcome, submitted.job.job_id) == ("replaced", old_task.druid_id)
+    assert [(job.id, job.status) for job in polaris.jobs] == [(old, "canceled"), (old_task.druid_id, "running")]
+
+
 def test_first_refusal_leaves_nothing_to_block(task: Task, polaris: Polaris) -> None:
     """Nothing was sent before, so there is no job and none will be."""
     task.wire.posts = ["unplannable"]
@@ -368,6 +392,34 @@ def test_too_few_slots_are_waited_for_before_the_post(
     assert len(ids_sent(druid)) == 1
 
 
+def test_each_reason_to_wait_is_logged_once(
+    task: Task, polaris: Polaris, druid: Any, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another number of free slots is another line; the same one isn't."""
+    druid.used = 6
+    clock.at(30, lambda: setattr(druid, "used", 5))
+    clock.at(70, lambda: setattr(druid, "used", 0))
+    with caplog.at_level(logging.INFO, "test.submission"):
+        task.submit(polaris.append())
+    lines = [record.getMessage() for record in caplog.records]
+    assert [text.partition(" slot")[0].rpartition("Druid has ")[2] for text in lines[:-1]] == [
+        "0 free task",
+        "1 free task",
+    ]
+    assert clock.slept == 80
+
+
+def test_tasks_that_wait_for_slots_do_not_try_at_the_same_time(
+    task: Task, polaris: Polaris, druid: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to five seconds more, at random."""
+    monkeypatch.setattr(clock, "jitter", lambda: 0.2)
+    druid.used = 6
+    clock.at(10, lambda: setattr(druid, "used", 0))
+    task.submit(polaris.append())
+    assert clock.slept == 16
+
+
 def test_slots_that_stay_full_fail_the_try_after_five_minutes(
     task: Task, polaris: Polaris, druid: Any, clock: FakeClock
 ) -> None:
@@ -405,6 +457,7 @@ def test_killed_in_the_pause_sends_nothing_more(task: Task, polaris: Polaris, cl
         "continues. A retry of this task sends the same job again under the same id, which the service accepts only "
         "once."
     )
+    assert caught.value.spec == polaris.append()
     assert len(ids_sent(druid)) == 3
     assert task.retry().submit(polaris.append()).outcome == "submitted"
 
@@ -415,8 +468,9 @@ def test_killed_while_it_waits_for_slots_has_submitted_nothing(
     """The task ends at once."""
     druid.used = 6
     clock.at(3, lambda: setattr(task.kill, "is_killed", True))
-    with pytest.raises(PolarisJobCanceledError, match="the task was killed before it submitted its job"):
+    with pytest.raises(PolarisJobCanceledError) as caught:
         task.submit(polaris.append())
+    assert str(caught.value) == "the task was killed before it submitted its job. The service had no capacity for it."
     assert ids_sent(druid) == []
 
 
