@@ -61,12 +61,13 @@ emulator: $(READY)  ## serve the demo's Polaris, with its pages
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# mutmut changes one thing at a time in a copy, mutants/, and runs the tests that reach it. It continues where it stopped;
-# MUTANTS='airflow_provider_polaris.jobs.guards*' takes some modules.
-mutation: $(READY)  ## changes that no test notices, in jobs, submission, guards and aging; hours
+# Each in build/mutation, where it continues when it is run again. PACKAGES='jobs/guards' takes some packages, and TESTS=,
+# pytest's -k, their fast tests: TESTS='druid or search or record' for operators/submission.
+MUTATED = jobs/idempotency jobs/guards jobs/age_out operators/submission operators/guards task_groups/age_out jobs/status \
+	jobs/spec jobs/tables jobs/time jobs/validation jobs/sql
+mutation: $(READY)  ## changes of the code that no test notices, in jobs, submission, guards and aging; hours
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group mutation
-	$(BIN)/python -m mutmut run $(if $(MUTANTS),'$(MUTANTS)')
-	$(BIN)/python -m mutmut results
+	$(BIN)/python scripts/mutation.py $(or $(PACKAGES),$(MUTATED)) $(if $(TESTS),--tests '$(TESTS)')
 
 schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run
 	SCHEDULES=540 $(BIN)/python -m pytest tests/exactly_once/test_schedules.py tests/operators/submission/test_schedules.py

@@ -221,7 +221,7 @@ def unproven(segments: Iterable[UnusedSegment], proven: tuple[Interval, ...], co
 
     :param segments: Segments that the deletion removed.
     :param proven: Intervals whose rows are proven to be in the target; they are not adjacent.
-    :param copied: End of the copy: it does not contain rows that were written to the source later.
+    :param copied: End of the copy: it does not contain rows that were written to the source then or later.
     """
     return [
         segment
@@ -229,5 +229,5 @@ def unproven(segments: Iterable[UnusedSegment], proven: tuple[Interval, ...], co
         if segment.span is None
         or not any(span.contains(segment.span) for span in proven)
         or segment.created is None
-        or segment.created > copied
+        or segment.created >= copied
     ]

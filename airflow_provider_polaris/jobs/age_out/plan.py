@@ -90,8 +90,10 @@ def check_time_stays(spec: BatchJobSpec) -> None:
     :raises PolarisSpecError: The copy may move rows.
     """
     for mapping in spec.mappings:
-        reading = read_expression(mapping.expression) if mapping.column_name == "__time" else None
-        if mapping.column_name != "__time" or (reading is not None and reading.column == "__time"):
+        if mapping.column_name != "__time":
+            continue
+        reading = read_expression(mapping.expression)
+        if reading is not None and reading.column == "__time":
             continue
         floor = reading.time_floor if reading is not None else None
         if floor is None or not floor.of_time or floor.has_origin:

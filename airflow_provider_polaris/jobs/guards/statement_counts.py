@@ -42,8 +42,8 @@ def plan_statement_counts(
     """
     own = (target.partitioning if target is not None else None) or statement.partitioned_by
     reach = tuple(span.widen(own) for span in statement.intervals)
-    events, stored = _events(statement, target)
-    compares = events is not None and stored is not None
+    events = _events(statement, target)
+    compares = events is not None
     granularity = _bucket(statement, own, refine=target is not None and not compares and not _reads_target(statement))
     zone = context.get(TIME_ZONE_KEY, "UTC")
     bucket = _bucket_sql(granularity, is_utc=zone in ("UTC", "Etc/UTC", "Z"))
@@ -53,8 +53,8 @@ def plan_statement_counts(
         spans=statement.intervals,
         reach=reach,
         compares_events=compares,
-        source_sql=_count(f'(\n{statement.select}\n) AS "rows"', bucket, events if compares else None, within),
-        target_sql=_count(quote_identifier(statement.target), bucket, stored if compares else None, within),
+        source_sql=_count(f'(\n{statement.select}\n) AS "rows"', bucket, events, within),
+        target_sql=_count(quote_identifier(statement.target), bucket, events, within),
         context={key: value for key, value in context.items() if key in _KEPT},
         source_words={"sql": statement.select},
     )
@@ -64,17 +64,14 @@ def plan_statement_counts(
 _KEPT: Final = (TIME_ZONE_KEY, "includeSegmentSource", "sqlJoinAlgorithm")
 
 
-def _events(statement: IngestionStatement, target: TableDescription | None) -> tuple[str | None, str | None]:
+def _events(statement: IngestionStatement, target: TableDescription | None) -> str | None:
     """Return what counts the same events in the SELECT's rows and in the target's, as SQL; None if unknown."""
     selection = statement.selection
     if selection is None or target is None or _reads_target(statement):
-        return None, None
-    counted = f"SUM({quote_identifier(_COUNT)})"
+        return None
     if selection.columns is not None and _COUNT in selection.columns:
-        return counted, counted if target.columns is not None and _COUNT in target.columns else None
-    if selection.groups or target.type == "aggregate":
-        return None, None
-    return "COUNT(*)", "COUNT(*)"
+        return f"SUM({quote_identifier(_COUNT)})" if target.columns is not None and _COUNT in target.columns else None
+    return None if selection.groups or target.type == "aggregate" else "COUNT(*)"
 
 
 def _reads_target(statement: IngestionStatement) -> bool:

@@ -151,7 +151,7 @@ def _flat(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 if name != "context" or key not in _IGNORED_CONTEXT_KEYS:
                     yield f"{name}.{key}", inner
         elif name == "mappings" and isinstance(value, Sequence) and all(isinstance(one, Mapping) for one in value):
-            yield name, [[one.get("columnName"), one.get("expression")] for one in value]
+            yield name, [[one.get("columnName"), _sql(one.get("expression"))] for one in value]
             yield (
                 f"{name}.isAggregation",
                 [
@@ -165,10 +165,8 @@ def _flat(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _normal(name: str, value: Any) -> Any:
-    if name in _SQL_TEXTS and isinstance(value, str):
+    if name in _SQL_TEXTS:
         return _sql(value)
-    if name == "mappings" and isinstance(value, list):
-        return [[column, _sql(text) if isinstance(text, str) else text] for column, text in value]
     if name in _INTERVALS and isinstance(value, str):
         return " ".join(_union([value]))
     if name == "target.intervals" and isinstance(value, Sequence) and not isinstance(value, str):
@@ -176,8 +174,8 @@ def _normal(name: str, value: Any) -> Any:
     return value
 
 
-def _sql(text: str) -> str:
-    return " ".join(text.split())
+def _sql(text: Any) -> Any:
+    return " ".join(text.split()) if isinstance(text, str) else text
 
 
 def _union(texts: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from airflow_provider_polaris.jobs.age_out.history import (
     removed_since,
     unproven,
 )
+from airflow_provider_polaris.jobs.spec.context import SEGMENTS_KEY
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 
@@ -112,6 +113,37 @@ def test_end_that_only_the_description_has_counts() -> None:
     past._rows = [(row, replace(state, completed=None)) for row, state in past._rows]
     assert names(past.changes((DAY,), at(5))) == ["after"]
     assert past.described == ["after", "before"]
+
+
+def test_job_that_ended_when_the_other_began_counts() -> None:
+    """The list is sorted by creation, so a job that ended later may come after one that ended before."""
+    past = Jobs(job("short", at(4), at(4, 30)), job("long", at(3), at(5)))
+    assert names(past.changes((DAY,), at(5))) == ["long"]
+
+
+def test_ends_that_only_descriptions_have_do_not_cut_the_list() -> None:
+    """One that ended before is left out, and those after it in the list are not."""
+    past = Jobs(job("short", at(4), at(4, 30)), job("long", at(3), at(6)), hides=True)
+    past._rows = [(row, replace(state, completed=None)) for row, state in past._rows]
+    assert names(past.changes((DAY,), at(5))) == ["long"]
+
+
+def test_deletion_whose_row_has_no_interval_is_described() -> None:
+    """It may have deleted elsewhere."""
+    past = Jobs(job("elsewhere", at(6), at(7), kind="delete_data", intervals=["2024-06-02/P1D"]), hides=True)
+    assert names(past.changes((DAY,), at(5))) == []
+    assert past.described == ["elsewhere"]
+
+
+def test_append_is_where_its_source_was_read_and_has_its_segments() -> None:
+    """Only the description has both."""
+    body = job("append", at(6), at(7), mode="append", intervals=[])
+    body["source"]["interval"] = NEXT_DAY.to_wire()
+    body["context"] = {SEGMENTS_KEY: ["s1", "s2"]}
+    past = Jobs(body)
+    assert names(past.changes((DAY,), at(5))) == []
+    (found,) = past.changes((NEXT_DAY,), at(5))
+    assert found.segments == ("s1", "s2")
 
 
 def test_removals_are_what_takes_rows_away() -> None:
@@ -265,11 +297,19 @@ def test_segments_removed_since_are_those_of_the_place_and_the_time() -> None:
     assert removed_since(segments, (DAY,), since) == [inside, wider, unreadable, timeless]
 
 
+def test_segment_is_restored_by_its_interval_and_version() -> None:
+    """As Polaris wrote them."""
+    found = segment("2024-06-01T00:00Z/P1D", at(1), at(5))
+    assert found == UnusedSegment("2024-06-01T00:00Z/P1D", DAY, "v1", at(1), at(5))
+
+
 def test_unproven_segments_reach_further_or_came_after_the_copy() -> None:
-    """These segments must be restored."""
+    """These segments must be restored. The copy has ended, so it lacks what was written in its last millisecond."""
     fine = segment(DAY.to_wire(), at(1), at(6))
     wider = segment("2024-05-01/2024-07-01", at(1), at(6))
     late = segment(DAY.to_wire(), at(5, 1), at(6))
+    last = segment(DAY.to_wire(), at(5), at(6))
     unknown = segment(DAY.to_wire(), None, at(6))
     unreadable = segment("a month", at(1), at(6))
-    assert unproven([fine, wider, late, unknown, unreadable], (DAY,), at(5)) == [wider, late, unknown, unreadable]
+    segments = [fine, wider, late, last, unknown, unreadable]
+    assert unproven(segments, (DAY,), at(5)) == [wider, late, last, unknown, unreadable]

@@ -110,6 +110,17 @@ def test_aged_interval_at_the_end_of_a_month_takes_what_is_a_month_old() -> None
     )
 
 
+@pytest.mark.parametrize(
+    "age, expected", [("P1M", "2023-03-01"), ("P1W", "2023-03-24T05:06:07.008"), ("P1M1W", "2023-02-22")]
+)
+def test_aged_interval_ends_exactly_an_age_before_the_run(age: str, expected: str) -> None:
+    """There is no 31 February, so a month before 31 March, at any time of it, is the first instant of March."""
+    end = span("2023-03-01/2023-03-31T05:06:07.008").end
+    aged = aged_interval(Interval(span("2000-01-01/P1D").start, end), read_age(age), Granularity.MILLISECOND)
+    assert aged is not None
+    assert aged.end == span(f"2000-01-01/{expected}").end
+
+
 def test_aged_interval_outside_of_the_calendar_is_refused() -> None:
     """No year is before the first."""
     with pytest.raises(PolarisSpecError) as caught:
@@ -117,7 +128,7 @@ def test_aged_interval_outside_of_the_calendar_is_refused() -> None:
     assert str(caught.value) == f"older_than counted back from the run's interval {DAY!r} leaves the years 1 to 9999."
 
 
-@pytest.mark.parametrize("text", ["P0D", "-P1D", "PT0S"])
+@pytest.mark.parametrize("text", ["P0D", "-P1D", "-P1W", "-P1M", "PT0S"])
 def test_age_that_is_none_is_refused(text) -> None:
     """Data that is not older than the run's end is not old."""
     with pytest.raises(PolarisSpecError) as caught:
@@ -185,6 +196,13 @@ REFUSED = {
             "Use a table that is partitioned by time."
         ),
     ),
+    "unknown target": (
+        (Granularity.DAY, "unknown", None),
+        (
+            "target_table 'T' has a time partitioning that this package does not support, so the partitions to replace "
+            "or delete are unknown. Install a newer version of this package."
+        ),
+    ),
     "unknown": (
         (None, None, None),
         (
@@ -199,7 +217,7 @@ REFUSED = {
 def test_partitions_without_a_common_one_are_refused(partitions, message) -> None:
     """The error names both."""
     source, target, written = partitions
-    there = None if target is None else table("T", target)
+    there = None if target is None else table("T", None if target == "unknown" else target)
     with pytest.raises(PolarisSpecError) as caught:
         partitions_in_common(table("S", source), there, "T", written)
     assert str(caught.value) == message
@@ -264,7 +282,7 @@ def test_time_that_stays_in_its_partition_passes(expression) -> None:
 def test_time_that_moves_is_refused(expression) -> None:
     """Rows may move to other partitions, so the copy cannot be compared."""
     with pytest.raises(PolarisSpecError) as caught:
-        check_time_stays(copy({"columnName": "__time", "expression": expression}, CITY))
+        check_time_stays(copy(CITY, {"columnName": "__time", "expression": expression}))
     assert str(caught.value) == (
         f"the copy computes __time from {expression!r}: rows may move to other time partitions, so the copy cannot be "
         "proven before the source is deleted. Keep __time unchanged or round it down: TIME_FLOOR(\"__time\", 'PT1H')."

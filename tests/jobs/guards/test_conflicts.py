@@ -36,6 +36,8 @@ APPEND = {"ingestionMode": "append", "source": {"tableName": "s", "interval": DA
         (job(ingestionMode="replace", spec={"replaceAll": True}), ALL),
         (job(**APPEND), ONE),
         (job(**APPEND, mappings=FLOORED), ONE),
+        (job(**APPEND, mappings=[{"columnName": "__time", "expression": '"__time"'}]), ONE),
+        (job(**APPEND, mappings=[{"columnName": "city", "expression": "((("}]), ONE),
         (job(**APPEND, mappings=MOVED), ALL),
         (job(**APPEND, spec={"mappings": MOVED}), ALL),
         (job(**APPEND, mappings=[{"columnName": "__time", "expression": "((("}]), ALL),

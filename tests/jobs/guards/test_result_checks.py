@@ -59,6 +59,18 @@ def test_whole_table_is_checked_unless_the_interval_is_sure(changes, is_whole):
     assert ("WHERE" not in ResultChecks(written(**changes), {"rows": "COUNT(*) > 0"}).sql()) is is_whole
 
 
+@pytest.mark.parametrize(
+    ("context", "columns"), [({"sqlTimeZone": "UTC"}, {"__time", "c"}), ({}, set()), (None, set())]
+)
+def test_columns_of_a_statement_are_those_of_its_select(context, columns):
+    """A service echoes the statement, and no mappings. What is read without a time zone depends on the service."""
+    query = 'REPLACE INTO "hours" OVERWRITE ALL SELECT __time, "c" FROM "raw" PARTITIONED BY DAY'
+    spec = {"type": "sql", "query": query, "context": context}
+    found = WrittenRows.of_job("hours", {"id": "j", "executionStatus": "completed", **spec}, spec)
+    assert found.columns == columns
+    assert found.context == {"sqlTimeZone": "UTC"}
+
+
 def test_only_true_meets_a_check():
     """No row meets nothing, and NULL isn't true."""
     checks = ResultChecks(written(), {"sum": 'SUM("n") > 0', "each": '"n" > 0', "none": "COUNT(*) = 0"})

@@ -96,3 +96,48 @@ def test_buckets_are_in_utc_in_every_time_zone() -> None:
     found = plan_statement_counts(read_statement(query, context), target=None, context=context)
     assert "TIME_FLOOR(\"__time\", 'PT1H', NULL, 'UTC')" in found.source_sql
     assert dict(found.context) == context
+
+
+def test_events_are_not_compared_with_a_table_without_them() -> None:
+    """The SELECT returns __count, and the target has no such column."""
+    found = plan('SELECT __time, a, COUNT(*) AS "__count" FROM raw GROUP BY 1, 2', DETAIL)
+    assert not found.compares_events
+    assert "events" not in found.source_sql + found.target_sql
+
+
+@pytest.mark.parametrize("context", [{}, {"sqlTimeZone": "UTC"}, {"sqlTimeZone": "Etc/UTC"}, {"sqlTimeZone": "Z"}])
+def test_buckets_need_no_zone_where_the_service_has_utc(context: dict[str, Any]) -> None:
+    """Druid's own default is UTC, too."""
+    query = f"REPLACE INTO t OVERWRITE WHERE {DAY_1} SELECT * FROM raw PARTITIONED BY HOUR"
+    found = plan_statement_counts(read_statement(query, context), target=None, context=context)
+    assert "TIME_FLOOR(\"__time\", 'PT1H') AS" in found.source_sql
+
+
+def test_overwrite_all_of_one_partition_is_counted_by_days() -> None:
+    """A table without time partitions still has days."""
+    query = "REPLACE INTO t OVERWRITE ALL SELECT __time, a FROM raw PARTITIONED BY ALL"
+    found = plan_statement_counts(read_statement(query, {}), target=None, context={})
+    assert found.granularity is Granularity.DAY
+    assert found.target_sql == (
+        'SELECT TIME_FLOOR("__time", \'P1D\') AS "bucket", COUNT(*) AS "n"\nFROM "t"\nGROUP BY 1'
+    )
+
+
+def test_rows_without_time_partitions_are_one_bucket() -> None:
+    """One row of the answer. The replace erases whole partitions, so it is all of the table."""
+    query = f"REPLACE INTO t OVERWRITE WHERE {DAY_1} SELECT __time, a FROM raw PARTITIONED BY ALL"
+    found = plan_statement_counts(read_statement(query, {}), target=None, context={})
+    assert found.granularity is Granularity.ALL
+    assert found.target_sql == 'SELECT COUNT(*) AS "n"\nFROM "t"'
+
+
+@pytest.mark.parametrize(
+    ("end", "granularity"),
+    [("2024-07-27 08:00:00", Granularity.HOUR), ("2024-07-27 16:00:00", Granularity.EIGHT_HOUR)],
+)
+def test_hours_are_counted_up_to_the_most_that_a_job_writes(end: str, granularity: Granularity) -> None:
+    """Exactly 5,000 of them; the answer stays short."""
+    where = f"__time >= TIMESTAMP '2024-01-01 00:00:00' AND __time < TIMESTAMP '{end}'"
+    query = f"REPLACE INTO t OVERWRITE WHERE {where} SELECT __time, a FROM raw PARTITIONED BY 'PT8H'"
+    found = plan_statement_counts(read_statement(query, {}), target=ROLLUP, context={})
+    assert found.granularity is granularity

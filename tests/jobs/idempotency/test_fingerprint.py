@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,78 @@ def test_contradictions_reads_what_stands_only_in_one_half_of_a_description() ->
     halves = {**described, "target": {"tableName": "t", "intervals": None}, "mappings": SPEC["mappings"], "spec": inner}
     assert contradictions(fingerprint(SPEC), halves) == ()
     assert contradictions(fingerprint(SPEC), {**described, "spec": None}) == ("filterExpression", "mappings")
+
+
+def test_fingerprint_is_the_one_that_records_have() -> None:
+    """Records outlive upgrades: another digest of the same field would look like a changed job."""
+    assert fingerprint(SPEC) == {
+        "context.maxNumTasks": "4e07408562bedb8b",
+        "context.nested": "43258cff783fe703",
+        "filterExpression": "da158c7eb46b81ea",
+        "ingestionMode": "197d1a176b127ea0",
+        "mappings": "3db4445dad4fa835",
+        "mappings.isAggregation": "c935eb54c95151ea",
+        "source.interval": "6eb3fa4b87d094e4",
+        "source.tableName": "0f4657778ae14ff7",
+        "source.type": "3eb9810d90d99573",
+        "target.intervals": "ec86d2ee230d8070",
+        "target.tableName": "8ca5d81566f88bad",
+        "type": "65329cc8b768423c",
+    }
+    assert fingerprint(OTHERS["restore_data"])["interval"] == "e86d7affef015a96"
+    assert fingerprint(OTHERS["sql"])["query"] == "89ec82bf0dc096fa"
+
+
+def test_fingerprint_of_a_value_that_is_no_json_is_that_of_its_text() -> None:
+    """A rendered template may have left one."""
+    assert fingerprint({"since": date(2024, 6, 1)}) == fingerprint({"since": "2024-06-01"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"note": "2024-06-01/P1D"}, {"note": "2024-06-01/2024-06-02"}),
+        ({"clusteringColumns": ["b", "a"]}, {"clusteringColumns": ["a", "b"]}),
+    ],
+)
+def test_fingerprint_of_other_fields_is_of_the_text_as_it_is(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Only intervals have several notations, and no order."""
+    assert changed_fields(fingerprint(one), fingerprint(other)) == tuple(one)
+
+
+def test_fingerprint_of_a_flag_belongs_to_its_column() -> None:
+    """The same flag of another column is another job."""
+    one = [{"columnName": "n", "expression": "x", "isAggregation": True}, {"columnName": "m", "expression": "x"}]
+    two = [{"columnName": "n", "expression": "x"}, {"columnName": "m", "expression": "x", "isAggregation": True}]
+    assert changed_fields(fingerprint({"mappings": one}), fingerprint({"mappings": two})) == ("mappings",)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"source": "s"},
+        {"mappings": "x"},
+        {"mappings": ["x"]},
+        {"mappings": [{"columnName": "x"}]},
+        {"tuning": {"rows": 1}},
+    ],
+)
+def test_fingerprint_of_a_form_of_the_future_is_of_the_whole_field(body: dict[str, Any]) -> None:
+    """A field that isn't what we know is compared as it is."""
+    assert list(fingerprint(body)) == list(body)
+
+
+def test_contradictions_job_without_a_type_is_another_one() -> None:
+    """Each job has one."""
+    job = echo(SPEC)
+    del job["type"], job["spec"]["type"]
+    assert contradictions(fingerprint(SPEC), job) == ("type",)
+
+
+def test_contradictions_reads_a_source_and_a_target_whose_halves_differ() -> None:
+    """Each half has fields that the other lacks."""
+    job = echo(SPEC)
+    for part in ("source", "target"):
+        job[part] = {"tableName": SPEC[part]["tableName"]}
+        job["spec"][part] = {name: value for name, value in SPEC[part].items() if name != "tableName"}
+    assert contradictions(fingerprint(SPEC), job) == ()

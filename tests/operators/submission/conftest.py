@@ -121,7 +121,8 @@ class FakeKill:
     is_killed: bool = False
     job_id: str | None = None
 
-    def set_job(self, job_id: str, log: Any) -> None:
+    def set_job(self, job_id: str, log: logging.Logger) -> None:
+        assert log.name == "test.submission"
         self.job_id = job_id
         if self.is_killed:
             self.wire.cancel_job(job_id)
@@ -152,6 +153,7 @@ class Wire(PolarisHook):
         self.list_errors: list[Exception] = []
 
     def submit_job(self, spec: Any, *, repeat_throttled: bool = True) -> dict[str, Any]:
+        assert not repeat_throttled, "after a 429 the client must not send the job again without a search"
         self.asked.append("POST")
         self.sent.append(spec)
         if self.refuses_markers and "airflow" in (spec.get("context") or {}):

@@ -130,6 +130,7 @@ class DruidWire(Wire):
         what = self.posts[0] if self.posts else "ok"
         if not isinstance(what, str) or what in ("ok", "lost", "nothing", "death"):
             return super().submit_job(spec, repeat_throttled=repeat_throttled)
+        assert not repeat_throttled
         self.posts.pop(0)
         self.asked.append("POST")
         self.sent.append(spec)

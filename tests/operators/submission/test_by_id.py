@@ -18,8 +18,9 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
 )
 from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
+from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 from tests.client.druid.fake_tasks import druid_error
-from tests.operators.submission.conftest import FILTER, MODES, Death, FakeClock, MemoryStore, Polaris, Task
+from tests.operators.submission.conftest import FILTER, MODES, Death, FakeClock, MemoryStore, Polaris, Task, api_error
 
 pytestmark = pytest.mark.parametrize("service", ["druid"], indirect=True)
 
@@ -94,6 +95,8 @@ def test_nine_lost_answers_are_an_unknown_outcome(task: Task, polaris: Polaris) 
         "(Connection reset by peer). The job was sent 3 times under one id, and it is unknown whether it was accepted. "
         "A retry of this task sends the same job again under the same id, which the service accepts only once."
     )
+    assert caught.value.spec == polaris.append()
+    assert task.wire.clock.slept == 30  # type: ignore[attr-defined]
     assert task.retry().submit(polaris.append()).outcome == "submitted"
     assert polaris.rows() == 3
 
@@ -134,6 +137,33 @@ def test_clear_ends_a_submission_that_arrives_while_it_is_blocked(
     assert submitted.outcome == "replaced"
     assert [(job.id, job.status) for job in polaris.jobs] == [(old, "canceled"), (task.druid_id, "running")]
     assert polaris.rows() == 3
+
+
+def test_clear_after_the_task_of_the_first_number_starts_with_the_first_number(task: Task, polaris: Polaris) -> None:
+    """Another epoch has another marker, of which nothing was submitted."""
+    task.submit(polaris.replace())
+    submitted = task.clear().submit(polaris.replace())
+    assert (submitted.outcome, submitted.job.job_id) == ("replaced", task.druid_id)
+    assert task.store is not None
+    assert "number" not in task.store.record
+
+
+def test_marker_that_can_not_be_blocked_submits_nothing(
+    task: Task, polaris: Polaris, druid: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times the service says that a task of the marker is active."""
+    lose(task, polaris.replace())
+    conflicts = [api_error(409, f"active {number}") for number in range(4)]
+
+    def block(marker: str) -> None:
+        raise conflicts.pop(0)
+
+    monkeypatch.setattr(task.wire.get_client(), "block_marker", block)
+    with pytest.raises(PolarisConflictError) as caught:
+        task.clear().submit(polaris.replace())
+    assert str(caught.value) == "POST /v1/projects/p/jobs answered 409: active 2."
+    assert len(conflicts) == 1
+    assert "POST" not in task.wire.asked
 
 
 def test_clear_after_a_submission_that_arrived_and_ended_refuses_the_append(task: Task, polaris: Polaris) -> None:
@@ -252,6 +282,28 @@ def test_refusal_does_not_make_the_task_forget_an_earlier_submission(task: Task,
     assert polaris.blocks == [old]  # type: ignore[attr-defined]
 
 
+def test_refusal_after_a_lost_answer_does_not_make_the_task_forget_it(task: Task, polaris: Polaris) -> None:
+    """In the same try: the lost one may still be planned, so a clear blocks it."""
+    task.wire.arrives_after = None  # type: ignore[attr-defined]
+    task.wire.posts = ["planning", api_error(400, "no")]
+    with pytest.raises(PolarisApiError, match="answered 400: no"):
+        task.submit(polaris.append())
+    assert task.store is not None
+    assert task.store.record["sent"] is not None
+    old = task.druid_id
+    task.clear().submit(polaris.append())
+    assert polaris.blocks == [old]  # type: ignore[attr-defined]
+    assert polaris.rows() == 3
+
+
+def test_clear_without_a_record_replaces_the_job_that_runs(old_task: Task, polaris: Polaris) -> None:
+    """It is found by its marker, and canceled."""
+    old = old_task.submit(polaris.replace()).job.job_id
+    submitted = old_task.clear().submit(polaris.replace())
+    assert (submitted.outcome, submitted.job.job_id) == ("replaced", old_task.druid_id)
+    assert [(job.id, job.status) for job in polaris.jobs] == [(old, "canceled"), (old_task.druid_id, "running")]
+
+
 def test_first_refusal_leaves_nothing_to_block(task: Task, polaris: Polaris) -> None:
     """Nothing was sent before, so there is no job and none will be."""
     task.wire.posts = ["unplannable"]
@@ -297,6 +349,30 @@ def test_other_address_of_the_cluster_blocks_the_marker_of_the_old_one(
     assert old not in polaris.blocks  # type: ignore[attr-defined]
 
 
+def test_other_address_of_the_cluster_resumes_a_job_that_arrives_while_its_marker_is_blocked(
+    task: Task, polaris: Polaris, druid: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The block is refused because of the job, which is this task's."""
+    lose(task, polaris.append())
+    assert task.store is not None
+    old, new = task.druid_id, TaskIdentity.marker
+    monkeypatch.setattr(
+        TaskIdentity,
+        "marker",
+        lambda self, api, project, epoch=None: (
+            new(self, api.replace("other", "router"), project, epoch)
+            if "other" in api
+            else f"new-{new(self, api, project, epoch)}"
+        ),
+    )
+    task.store.set("polaris_job", {**task.store.record, "api": "https://other.example.com:8888"})
+    druid.before["POST", "/druid/indexer/v1/task"] = druid.arrive
+    submitted = task.retry().submit(polaris.append())
+    assert (submitted.outcome, submitted.job.job_id) == ("adopted", old)
+    assert task.wire.asked == []
+    assert polaris.blocks == []  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_too_few_slots_are_waited_for_before_the_post(
     mode: str, task: Task, polaris: Polaris, druid: Any, clock: FakeClock, caplog: pytest.LogCaptureFixture
@@ -314,6 +390,34 @@ def test_too_few_slots_are_waited_for_before_the_post(
     )
     assert clock.slept == 60
     assert len(ids_sent(druid)) == 1
+
+
+def test_each_reason_to_wait_is_logged_once(
+    task: Task, polaris: Polaris, druid: Any, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another number of free slots is another line; the same one isn't."""
+    druid.used = 6
+    clock.at(30, lambda: setattr(druid, "used", 5))
+    clock.at(70, lambda: setattr(druid, "used", 0))
+    with caplog.at_level(logging.INFO, "test.submission"):
+        task.submit(polaris.append())
+    lines = [record.getMessage() for record in caplog.records]
+    assert [text.partition(" slot")[0].rpartition("Druid has ")[2] for text in lines[:-1]] == [
+        "0 free task",
+        "1 free task",
+    ]
+    assert clock.slept == 80
+
+
+def test_tasks_that_wait_for_slots_do_not_try_at_the_same_time(
+    task: Task, polaris: Polaris, druid: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to five seconds more, at random."""
+    monkeypatch.setattr(clock, "jitter", lambda: 0.2)
+    druid.used = 6
+    clock.at(10, lambda: setattr(druid, "used", 0))
+    task.submit(polaris.append())
+    assert clock.slept == 16
 
 
 def test_slots_that_stay_full_fail_the_try_after_five_minutes(
@@ -353,6 +457,7 @@ def test_killed_in_the_pause_sends_nothing_more(task: Task, polaris: Polaris, cl
         "continues. A retry of this task sends the same job again under the same id, which the service accepts only "
         "once."
     )
+    assert caught.value.spec == polaris.append()
     assert len(ids_sent(druid)) == 3
     assert task.retry().submit(polaris.append()).outcome == "submitted"
 
@@ -363,8 +468,9 @@ def test_killed_while_it_waits_for_slots_has_submitted_nothing(
     """The task ends at once."""
     druid.used = 6
     clock.at(3, lambda: setattr(task.kill, "is_killed", True))
-    with pytest.raises(PolarisJobCanceledError, match="the task was killed before it submitted its job"):
+    with pytest.raises(PolarisJobCanceledError) as caught:
         task.submit(polaris.append())
+    assert str(caught.value) == "the task was killed before it submitted its job. The service had no capacity for it."
     assert ids_sent(druid) == []
 
 

@@ -143,6 +143,7 @@ def test_submit_lost_again_and_again_gives_up_after_three_posts(task: Task, pola
         f"{LOST} The job was sent 3 times, and no job was found afterwards. A retry of this task searches "
         "again before it sends the job again."
     )
+    assert (caught.value.spec, str(caught.value.__cause__)) == (polaris.append(), LOST)
     assert task.wire.asked.count("POST") == 3
 
 
@@ -156,6 +157,7 @@ def test_submit_lost_and_list_out_of_order_leaves_it_to_the_retry(task: Task, po
         f"{LOST} It is unknown whether the service accepted the job, and the search for it failed: "
         f"{api_error(403, 'no')} {LOOK_AGAIN}"
     )
+    assert (caught.value.spec, str(caught.value.__cause__)) == (polaris.append(), LOST)
     assert task.retry().submit(polaris.append()).outcome == "adopted"
     assert len(polaris.jobs) == 1
 
@@ -201,6 +203,7 @@ def test_submit_lost_job_that_somebody_canceled_is_not_adopted(task: Task, polar
         "submitted, is 'canceled', and its cancellation was requested elsewhere. A retry of this task "
         "submits a new job after it has ended."
     )
+    assert (caught.value.job_id, caught.value.state) == (polaris.jobs[0].id, "canceled")
     assert len(polaris.jobs) == 1
     assert task.retry().submit(polaris.append()).outcome == "submitted"
     assert polaris.rows() == 3

@@ -45,6 +45,26 @@ def test_from_context_tells_a_clear_from_a_retry(
     assert (identity.was_cleared, identity.first_try_ever) == (was_cleared, first_ever)
 
 
+@pytest.mark.parametrize("retries", [0, None])
+@pytest.mark.parametrize(("max_tries", "was_cleared"), [(0, False), (1, True)])
+def test_from_context_tells_a_clear_of_a_task_without_retries(
+    max_tries: int, was_cleared: bool, retries: int | None
+) -> None:
+    """A single clear must not be taken for a retry."""
+    identity = TaskIdentity.from_context(context(max_tries + 1, max_tries), retries)
+    assert identity.was_cleared is was_cleared
+    assert identity.starts_epoch
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "starts"),
+    [(1, 2, True), (2, 2, False), (3, 2, False), (4, 5, True), (5, 5, False), (2, 3, True), (3, 3, False)],
+)
+def test_from_context_tells_the_first_try_after_a_clear(try_number: int, max_tries: int, starts: bool) -> None:
+    """The tries of an epoch are those that the retries allow, so its first one is that many before the last."""
+    assert TaskIdentity.from_context(context(try_number, max_tries), retries=2).starts_epoch is starts
+
+
 def test_from_context_names_the_task_instance() -> None:
     """Includes the map index; without it mapped tasks would share a marker."""
     identity = TaskIdentity.from_context(context(1, 0), retries=None)

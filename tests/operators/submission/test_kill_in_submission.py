@@ -58,4 +58,5 @@ def test_submit_killed_while_it_looks_says_so(task: Task, polaris: Polaris) -> N
         f"{LOST} The task was killed before it could check whether there is a job. If there is one, it "
         "continues. A retry of this task searches for the job before it sends it again."
     )
+    assert (caught.value.spec, str(caught.value.__cause__)) == (polaris.append(), LOST)
     assert task.wire.clock.slept == 5  # type: ignore[attr-defined]

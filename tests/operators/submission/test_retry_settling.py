@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError
 from airflow_provider_polaris.operators.submission.messages import OVERRIDE
-from tests.operators.submission.conftest import FILTER, JOB_SECONDS, MODES, Polaris, Task, refusal
+from tests.operators.submission.conftest import FILTER, JOB_SECONDS, MODES, Polaris, Task, api_error, refusal
 
 
 def test_retry_spec_changed_job_active_replace_settles_and_submits(task: Task, polaris: Polaris) -> None:
@@ -58,6 +58,15 @@ def test_retry_spec_changed_job_completed_append_refuses(task: Task, polaris: Po
         "completed. Its rows were added, and submitting again because the job changed (filterExpression) "
         "would add rows twice. Nothing was submitted. If its rows are what you want, mark the task as "
         f"success. {OVERRIDE}"
+    )
+
+
+def test_retry_names_all_fields_that_have_changed(task: Task, polaris: Polaris) -> None:
+    """In the order of their names."""
+    task.submit(polaris.append())
+    polaris.finish()
+    assert "because the job changed (filterExpression, maxParseExceptions) would add rows twice" in refusal(
+        task.retry(), polaris.append(**FILTER, maxParseExceptions=5)
     )
 
 
@@ -153,6 +162,27 @@ def test_retry_old_job_that_never_ends_is_waited_for_ten_minutes(task: Task, pol
         "retry the task, which waits again."
     )
     assert "POST" not in task.wire.asked
+
+
+def test_retry_old_job_whose_status_is_never_known_is_waited_for_ten_minutes(
+    task: Task, polaris: Polaris, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message has the last error."""
+    old = task.submit(polaris.replace()).job.job_id
+
+    def fail(job_id: str) -> str:
+        raise api_error(503, "busy")
+
+    monkeypatch.setattr(task.wire, "get_job_status", fail)
+    with pytest.raises(PolarisJobTimeoutError) as caught:
+        task.retry().submit(polaris.replace(**FILTER))
+    assert str(caught.value) == (
+        f"Job {old!r} of an earlier try is still 'unknown' 600 s after the cancel request. No "
+        "other job may replace it before it has ended, so nothing was submitted. Check the job, then "
+        "retry the task, which waits again. The last poll failed: POST /v1/projects/p/jobs answered 503: busy."
+    )
+    assert (caught.value.job_id, caught.value.state) == (old, "unknown")
+    assert task.wire.asked == ["describe", "cancel"]
 
 
 def test_job_seconds_outlast_every_wait() -> None:

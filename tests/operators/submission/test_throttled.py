@@ -41,6 +41,16 @@ def test_throttled_waits_as_long_as_polaris_asks(task: Task, polaris: Polaris) -
     assert task.wire.clock.slept == 125  # type: ignore[attr-defined]
 
 
+def test_throttled_tasks_do_not_send_again_at_the_same_time(
+    task: Task, polaris: Polaris, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to five seconds more, at random."""
+    monkeypatch.setattr(task.wire.clock, "jitter", lambda: 0.2)
+    task.wire.posts = [throttled()]
+    task.submit(polaris.append())
+    assert task.wire.clock.slept == 61  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("visible_after", [0, 60])
 def test_throttled_with_effect_adopts_the_job(visible_after: int, mode: str, task: Task, polaris: Polaris) -> None:
