@@ -295,4 +295,4 @@ class DruidClient(DruidReads, SelectApi):
         """Return what is known about the target; None if it has no data."""
         target = spec.get("target")
         name = target.get("tableName") if isinstance(target, Mapping) else None
-        return self.target_table(name) if isinstance(name, str) else None
+        return self._read_target(name) if isinstance(name, str) else None

@@ -53,7 +53,7 @@ class DruidReads(TasksApi):
         If a job will be submitted, the task slots are looked at, too: for the counts and the job, which start soon.
         """
         requests: list[Callable[[DruidReads], Any]] = [
-            lambda client: client.stored_tables(names),
+            lambda client: client._stored_tables(names),
             lambda client: client._queries.segment_metadata(*names),
         ]
         if target in names:
@@ -74,7 +74,7 @@ class DruidReads(TasksApi):
 
         return JointRead(tuple(requests), join)
 
-    def stored_tables(self, names: Sequence[str]) -> dict[str, StoredTable | None]:
+    def _stored_tables(self, names: Sequence[str]) -> dict[str, StoredTable | None]:
         """
         Return what the system tables say about tables, and remember it for the statement of a job.
 
@@ -86,7 +86,7 @@ class DruidReads(TasksApi):
             self._recent.keep(name, _target(stored))
         return found
 
-    def target_table(self, name: str) -> TargetTable | None:
+    def _read_target(self, name: str) -> TargetTable | None:
         """
         Return what the statement of a job depends on: as it was read in the last seconds, or with a request.
 
