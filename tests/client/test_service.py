@@ -15,12 +15,16 @@ import airflow_provider_polaris
 from airflow_provider_polaris.client import PolarisClient
 from airflow_provider_polaris.client.capabilities import Capabilities
 from airflow_provider_polaris.client.druid.client import DruidClient
+from airflow_provider_polaris.client.joint_reads import JointReads
 from airflow_provider_polaris.client.service import IngestionService
 from tests.client.conftest import MakeClient
 
 CLIENTS = [PolarisClient, DruidClient]
 MEMBERS = sorted(
-    name for name in vars(IngestionService) if not name.startswith("_") or name in ("__enter__", "__exit__")
+    name
+    for protocol in (IngestionService, JointReads)
+    for name in vars(protocol)
+    if not name.startswith("_") or name in ("__enter__", "__exit__")
 )
 #: Names of a client in the package's own code.
 RECEIVERS = {"client", "_client", "_connect", "get_client"}
@@ -29,7 +33,7 @@ RECEIVERS = {"client", "_client", "_connect", "get_client"}
 def mismatches(protocol: type, client: type) -> Iterator[str]:
     """Yield each member of the protocol that a client lacks, or whose parameters differ."""
     for name in MEMBERS:
-        wanted, found = vars(protocol)[name], inspect.getattr_static(client, name, None)
+        wanted, found = inspect.getattr_static(protocol, name), inspect.getattr_static(client, name, None)
         if found is None or isinstance(wanted, property) != isinstance(found, property):
             yield name
             continue
@@ -88,7 +92,7 @@ def called_methods() -> set[str]:
 
 def test_protocol_has_the_methods_that_the_package_calls_and_no_others() -> None:
     """The protocol grows with its callers; ``create_table`` belongs to the hook of Polaris alone."""
-    methods = {name for name in MEMBERS if not isinstance(vars(IngestionService)[name], property)}
+    methods = {name for name in MEMBERS if not isinstance(getattr(IngestionService, name), property)}
     assert called_methods() & set(dir(PolarisClient)) == methods - {"__enter__", "__exit__"} | {"create_table"}
 
 
