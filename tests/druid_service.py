@@ -144,6 +144,8 @@ class DruidService(FakeDruid):
         if verb != "markUsed" and table in self.rows:
             kept = [row for row in self.rows[table] if any(text.startswith(str(row["bucket"])) for text in used)]
             self.rows[table] = kept
+            if not used:
+                self.tables.pop(table, None)  # OBSERVED(Druid 27): a table is its segments
         return reply
 
     def _select(self, sql: str) -> list[dict[str, Any]]:

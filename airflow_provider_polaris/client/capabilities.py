@@ -20,6 +20,7 @@ class Capabilities:
         other. The client is a ``SegmentService``.
     :param restores_versions: A restore can name the versions of the segments to restore.
     :param soft_delete: Deleted segments can be restored until the service purges them.
+    :param forgets_empty_tables: A table without segments doesn't exist.
     :param percent_progress: The service reports the progress of a running job as a fraction.
     """
 
@@ -29,4 +30,5 @@ class Capabilities:
     exact_deletions: bool
     restores_versions: bool
     soft_delete: bool
+    forgets_empty_tables: bool
     percent_progress: bool

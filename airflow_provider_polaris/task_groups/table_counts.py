@@ -127,8 +127,13 @@ class TableCounter:
         return read_counts(rows, granularity)
 
     def count_source(self, plan: AgingPlan) -> Counts:
-        """Count the source rows of a plan."""
-        source = self.source(plan.source)
+        """
+        Count the source rows of a plan, which was made when the source existed.
+
+        :raises PolarisSpecError: It doesn't exist, on a service that keeps tables without rows.
+        """
+        find = self.find if self.hook.capabilities.forgets_empty_tables else self.source
+        source = find(plan.source)
         return self.count(source, plan.source_sql(), plan.granularity, plan.context, plan.source_words)
 
     def count_target(self, plan: AgingPlan, words: Mapping[str, str] | None = None) -> Counts:

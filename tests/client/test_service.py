@@ -106,6 +106,7 @@ def test_capabilities_of_polaris(make_client: MakeClient) -> None:
         exact_deletions=False,
         restores_versions=True,
         soft_delete=True,
+        forgets_empty_tables=False,
         percent_progress=True,
     )
     assert client.project_id == "p1"

@@ -8,7 +8,8 @@ from typing import Final
 from airflow_provider_polaris.client.capabilities import Capabilities
 
 #: Sources: druid.apache.org/docs/latest/api-reference, OBSERVED(Druid 27), OBSERVED(Druid 33) for the versions of a
-#: restore. Marking segments unused takes effect at once, so there is no deletion to cancel.
+#: restore, OBSERVED(Druid 27) for a table whose last segment was marked unused. Marking segments unused takes effect at
+#: once, so there is no deletion to cancel.
 DRUID_CAPABILITIES: Final = Capabilities(
     idempotent_submission=True,
     bulk_status=True,
@@ -16,5 +17,6 @@ DRUID_CAPABILITIES: Final = Capabilities(
     exact_deletions=True,
     restores_versions=True,
     soft_delete=True,
+    forgets_empty_tables=True,
     percent_progress=True,
 )

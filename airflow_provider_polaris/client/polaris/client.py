@@ -39,6 +39,7 @@ POLARIS_CAPABILITIES: Final = Capabilities(
     exact_deletions=False,
     restores_versions=True,
     soft_delete=True,
+    forgets_empty_tables=False,
     percent_progress=True,
 )
 

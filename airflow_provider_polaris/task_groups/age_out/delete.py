@@ -42,10 +42,10 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the delete job, checked against the table's partitioning."""
+        from airflow_provider_polaris.hooks.tables import find_table
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.jobs.spec.context import with_segments
         from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
-        from airflow_provider_polaris.jobs.tables.description import TableDescription
         from airflow_provider_polaris.jobs.validation.deletion import check_deletion
         from airflow_provider_polaris.jobs.validation.rules import check_spec
         from airflow_provider_polaris.task_groups.age_out.proof_digest import check_digest
@@ -64,7 +64,9 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
             }
         )
         check_spec(spec)
-        check_deletion(proof.spans, TableDescription.from_wire(hook.get_table(proof.source)))
+        source = find_table(hook, proof.source)
+        if source is not None:  # otherwise the guard decides what its absence means
+            check_deletion(proof.spans, source.facts)
         return with_segments(spec.to_wire(), proof.segments)
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:

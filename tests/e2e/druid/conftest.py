@@ -42,16 +42,20 @@ def gateway(druid: Druid) -> Iterator[Gateway]:
 
 
 @pytest.fixture
-def run_dag(
-    airflow: Airflow, druid: Druid, gateway: Gateway, request: pytest.FixtureRequest
-) -> Iterator[Callable[[str], Task]]:
-    """Start a run whose connection leads to the proxy, and return its task; an active run is ended later."""
-    connection = {"connection_id": re.sub(r"\W+", "_", request.node.name), **druid.connection(gateway)}
-    airflow.api.add_connection(connection)
+def connection(airflow: Airflow, druid: Druid, gateway: Gateway, request: pytest.FixtureRequest) -> str:
+    """Return the id of a connection that leads to the proxy."""
+    name = re.sub(r"\W+", "_", request.node.name)
+    airflow.api.add_connection({"connection_id": name, **druid.connection(gateway)})
+    return name
+
+
+@pytest.fixture
+def run_dag(airflow: Airflow, gateway: Gateway, connection: str) -> Iterator[Callable[[str], Task]]:
+    """Start a run with this connection, and return its task; an active run is ended later."""
     tasks: list[Task] = []
 
     def run(dag_id: str) -> Task:
-        tasks.append(airflow.run(dag_id, connection=connection["connection_id"]))
+        tasks.append(airflow.run(dag_id, connection=connection))
         return tasks[-1]
 
     run.tasks = tasks  # type: ignore[attr-defined]

@@ -3,24 +3,37 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from harness.airflow import TRIGGERER_SILENCE, Airflow
 from harness.rest import RestApi, Task
 
 
+#: Role of each user by name; the name is also the password.
+USERS = {"admin": "admin", "ada": "user", "ben": "user", "eve": "viewer"}
+
+
 class RestApi2(RestApi):
-    """Version 2 of the API, open to every client that gets a token."""
+    """Version 2 of the API."""
 
     prefix = "/api/v2"
     health_path = "/monitor/health"
     order = "&order_by=id"
 
-    def log_in(self) -> None:
-        """Get a token; every client is an administrator here."""
-        self._http.headers["Authorization"] = f"Bearer {self._ask('GET', '/auth/token')['access_token']}"
+    def log_in(self, user: str = "admin") -> None:
+        """Get a token, as administrator or as another of the users."""
+        token = self._ask("POST", "/auth/token", {"username": user, "password": user})["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def as_user(self, user: str) -> RestApi2:
+        """Return the same API for another user."""
+        api = RestApi2(self._url)
+        api.log_in(user)
+        return api
 
     def run(self, dag_id: str, task_id: str, conf: dict[str, Any]) -> Task:
         """Start a run and return its task."""
@@ -59,7 +72,8 @@ class Airflow3(Airflow):
             "AIRFLOW__API_AUTH__JWT_ISSUER": "tests",  # 3.0 has none, which newer versions of PyJWT refuse
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords()),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             # A stopped triggerer should not miss its own heartbeats in addition.
             "AIRFLOW__TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": str(3 * TRIGGERER_SILENCE),
@@ -69,6 +83,11 @@ class Airflow3(Airflow):
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "40",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         }
+
+    def _passwords(self) -> Path:
+        file = self.home / "passwords.json"
+        file.write_text(json.dumps({name: name for name in USERS}))
+        return file
 
     def alive_triggerer_jobs(self) -> set[int]:
         """Return the ids of the triggerers with a current heartbeat."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from harness.rest import Task
@@ -17,17 +18,18 @@ def path_of(task: Task) -> str:
     return f"{task.path}/-1/hitlDetails"
 
 
-def question(task: Task) -> dict[str, Any]:
+def question(task: Task, *, within: float = PATIENCE) -> dict[str, Any]:
     """Wait until a task asks, and return its question."""
-    task.wait_for(*WAITING, within=PATIENCE)
+    task.wait_for(*WAITING, within=within)
     found: dict[str, Any] = task.api.ask("GET", path_of(task))
     return found
 
 
-def answer(task: Task, option: str) -> int:
-    """Answer a question, and return the status of Airflow's reply."""
+def answer(task: Task, option: str, *, user: str = "admin") -> int:
+    """Answer a question as a user, and return the status of Airflow's reply."""
     body = {"chosen_options": [option], "params_input": {}}
-    return task.api.status("PATCH", path_of(task), body)
+    with closing(task.api.as_user(user)) as api:
+        return api.status("PATCH", path_of(task), body)
 
 
 def asks_again(task: Task, attempt: int) -> dict[str, Any]:

@@ -64,6 +64,20 @@ def test_age_out_proves_the_copy_and_marks_the_segment(druid, version):
     assert not [path for path in druid.paths("GET") if path.endswith("/unusedSegments")]
 
 
+def test_source_without_other_segments_is_gone_after_the_deletion(druid):
+    """Druid forgets a table with its last segment; a cleared deletion finds nothing to delete."""
+    druid.table("raw", columns={"city": "VARCHAR"})
+    run = age_out(druid)
+
+    assert run.go() == "success"
+    assert druid.rows == {"raw": [], "hourly": COUNTED}
+    assert "raw" not in druid.tables
+    assert run.clear("delete").go("delete") == (
+        "skipped: table 'raw' no longer has rows in '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z': it was aged "
+        "already. Nothing was deleted."
+    )
+
+
 def test_source_that_was_replaced_since_it_was_planned_is_not_copied(druid):
     """The counts are equal, but the rows may differ."""
     run = age_out(druid)
