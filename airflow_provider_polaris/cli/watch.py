@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +32,8 @@ def watch_job(arguments: Any, screen: Output) -> int:
             screen.print_message(f"Job {first.job_id!r} ({first.purpose}) was made by {origin}.")
         watcher = _Watcher(hook, first, screen, arguments.timeout)
         try:
-            state = watcher.until_end(arguments.poll_interval)
+            with _remembered_interrupts(watcher):
+                state = watcher.until_end(arguments.poll_interval)
         except KeyboardInterrupt:
             screen.print_message(
                 f"Stopped watching. Job {first.job_id!r} continues; its last status was {watcher.status!r}."
@@ -39,6 +43,31 @@ def watch_job(arguments: Any, screen: Output) -> int:
             screen.print_message(f"polaris: {watcher.timed_out()}")
             return TIMED_OUT
         return _conclude(hook, state, origin, arguments, screen)
+
+
+@contextmanager
+def _remembered_interrupts(watcher: _Watcher) -> Iterator[None]:
+    """
+    Tell the watcher of Ctrl-C, too: Python drops a KeyboardInterrupt that is raised in a destructor or a callback.
+
+    A process that ignores interrupts, as one in the background of a shell does, goes on ignoring them.
+
+    :param watcher: The watcher.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        watcher.is_interrupted = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Watcher:
@@ -56,6 +85,7 @@ class _Watcher:
         self._screen = screen
         self._begin = CLOCK.now()
         self._timeout = timeout
+        self.is_interrupted = False
         self._has_progress = True
         self._fraction: float | None = None
         self._tracker = WaitTracker(
@@ -77,6 +107,7 @@ class _Watcher:
         :param poll_interval: Seconds between two polls.
         :return: The job; None after a timeout.
         :raises CommandError: The state of the job is unknown.
+        :raises KeyboardInterrupt: The user pressed Ctrl-C.
         """
         while True:
             found = self._fetch_status()
@@ -87,7 +118,9 @@ class _Watcher:
             delay = poll_interval
             if self._tracker.deadline is not None:
                 delay = min(delay, max((self._tracker.deadline - now).total_seconds(), 0.0))
-            CLOCK.sleep(delay, lambda: False)
+            CLOCK.sleep(delay, lambda: self.is_interrupted)
+            if self.is_interrupted:
+                raise KeyboardInterrupt
 
     def timed_out(self) -> str:
         """Return the message for a timeout."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -174,6 +175,27 @@ def test_watch_stopped_by_ctrl_c_leaves_the_job_alone(polaris_emulator, submit, 
     assert (done.code, done.out) == (130, "")
     assert done.err.splitlines()[-1] == f"Stopped watching. Job {job_id!r} continues; its last status was 'running'."
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_watch_stopped_by_ctrl_c_in_a_destructor(polaris_emulator, submit, run, clock, monkeypatch) -> None:
+    """Python drops the exception there; the command ends before it sleeps."""
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+    class Interrupted:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def get_job_progress(self, job_id) -> None:
+        Interrupted()
+
+    monkeypatch.setattr(PolarisHook, "get_job_progress", get_job_progress)
+    polaris_emulator.hold()
+    job_id = submit()
+    done = run("jobs", "watch", job_id)
+    assert (done.code, done.out) == (130, "")
+    assert done.err.splitlines()[-1] == f"Stopped watching. Job {job_id!r} continues; its last status was 'running'."
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_watch_goes_on_while_polaris_does_not_answer(polaris_emulator, submit, run, clock, monkeypatch) -> None:
