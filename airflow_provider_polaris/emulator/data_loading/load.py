@@ -17,7 +17,12 @@ from typing import Any, Literal
 
 from airflow_provider_polaris.emulator.data_loading import sample_data as koalas
 from airflow_provider_polaris.emulator.data_loading.row_files import LoadError, PlacedRow, read_rows
-from airflow_provider_polaris.emulator.data_loading.row_types import data_types, instant_text, time_column, to_json_line
+from airflow_provider_polaris.emulator.data_loading.row_types import (
+    data_types,
+    epoch_milliseconds,
+    time_column,
+    to_json_line,
+)
 from airflow_provider_polaris.emulator.jobs.job import Job
 from airflow_provider_polaris.emulator.state import Emulator
 from airflow_provider_polaris.emulator.wire.errors import ApiError
@@ -101,7 +106,7 @@ def _load(emulator: Emulator, table: str, rows: list[PlacedRow], what: str, name
     time = time_column(columns, what)
     lines = []
     for place, row in rows:
-        instant = instant_text(row.get(time))
+        instant = epoch_milliseconds(row.get(time))
         if instant is None:
             raise LoadError(
                 f"{what}, {place}: column {time!r} is {row.get(time)!r}, which is not a time. Write ISO 8601, such as "
@@ -111,7 +116,7 @@ def _load(emulator: Emulator, table: str, rows: list[PlacedRow], what: str, name
             lines.append(to_json_line({**row, time: instant}))
         except TypeError as error:
             raise LoadError(f"{what}, {place} can't be loaded: {error}. Omit that column.") from None
-    types = {**data_types(rows, columns), time: "string"}
+    types = {**data_types(rows, columns), time: "long"}
     file = _upload(emulator, name, "".join(lines).encode("utf-8", "surrogatepass"))
     job = _run(emulator, _spec(table, file, types, time, mode), what)
     assert job.totals is not None
@@ -152,7 +157,7 @@ def _spec(table: str, file: str, types: Mapping[str, str], time: str, mode: Mode
         **({"replaceAll": True} if mode == "replace" else {}),
         "maxParseExceptions": 0,
         "mappings": [
-            {"columnName": "__time", "expression": f"TIME_PARSE({_quoted(time)})"},
+            {"columnName": "__time", "expression": f"MILLIS_TO_TIMESTAMP({_quoted(time)})"},
             *({"columnName": name, "expression": _quoted(name)} for name in types if name != time),
         ],
     }

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 
 from airflow_provider_polaris.emulator.data_loading.row_files import LoadError, PlacedRow
-from airflow_provider_polaris.emulator.wire.intervals import IntervalError, format_instant, parse_instant
+from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, IntervalError, format_instant, parse_instant
 
 #: The first of these columns that exists has the time.
 TIME_COLUMNS: Final = ("__time", "timestamp")
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LONGS: Final = range(-(2**63), 2**63)
 _NULL: Final = "null"
 
@@ -40,30 +41,35 @@ def time_column(columns: Iterable[str], what: str) -> str:
     )
 
 
-def instant_text(value: Any) -> str | None:
+def epoch_milliseconds(value: Any) -> int | None:
     """
-    Format a time as ISO 8601 in UTC, to the millisecond.
+    Return a time as milliseconds since 1970.
 
     :param value: ISO 8601 text, a datetime (UTC if it has no zone), a date, or milliseconds since 1970.
-    :return: None if it is not a time.
+    :return: None if it is not a time, or not after the first instant of year 1.
     """
+    moment = _moment(value)
+    return None if moment is None or moment == EARLIEST else (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _moment(value: Any) -> datetime | None:
     if isinstance(value, str):
         try:
-            return format_instant(parse_instant(value.strip().replace(" ", "T")))
+            return parse_instant(value.strip().replace(" ", "T"))
         except IntervalError:
             return None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
-            value = datetime.fromtimestamp(value / 1000, timezone.utc)
+            return datetime.fromtimestamp(value / 1000, timezone.utc)
         except (ArithmeticError, OSError, ValueError):
             return None
-    elif isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
-    if not isinstance(value, datetime):
-        return None
-    return format_instant(
-        value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
-    )
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
+    return _in_utc(value) if isinstance(value, datetime) else None
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
 
 
 def data_types(rows: Sequence[PlacedRow], columns: Iterable[str]) -> dict[str, str]:
@@ -128,7 +134,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, date):
-        return instant_text(value) if isinstance(value, datetime) else value.isoformat()
+        return format_instant(_in_utc(value)) if isinstance(value, datetime) else value.isoformat()
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError("bytes have no JSON form")
     return value if value is None or isinstance(value, (str, int)) else str(value)

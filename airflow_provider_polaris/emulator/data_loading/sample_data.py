@@ -35,7 +35,7 @@ def events(rows: int = ROWS) -> Iterator[dict[str, object]]:
         instant = DAYS[0] + number * step
         session, city = dice.choice(sessions)
         yield {
-            "timestamp": instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z",
+            "timestamp": instant.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "city": city,
             "session": session,
             "session_length": int(dice.expovariate(1 / 40_000)),
@@ -49,6 +49,5 @@ def write(path: Path, rows: int = ROWS) -> int:
     :return: Size of the file in bytes.
     """
     with path.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="", compresslevel=6) as packed:
-        for event in events(rows):
-            packed.write(json.dumps(event).encode() + b"\n")
+        packed.write("".join(json.dumps(event) + "\n" for event in events(rows)).encode())
     return path.stat().st_size

@@ -23,6 +23,10 @@ _lock: Final = threading.Lock()
 _numbers: Final = count()
 #: By process id: the threads of an instance don't survive a fork, so a child process needs an instance of its own.
 _instances: Final[dict[int, duckdb.DuckDBPyConnection]] = {}
+#: Parsed statements by their text. Parsing takes a fifth of a short statement's time, and most are repeated.
+_parsed: Final[dict[str, duckdb.Statement]] = {}
+_MOST_PARSED: Final = 500
+_LONGEST_PARSED: Final = 500
 
 
 class MemoryDatabase:
@@ -44,7 +48,7 @@ class MemoryDatabase:
 
     def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; errors and the result as for a connection of DuckDB."""
-        return self._connection.execute(sql, parameters)
+        return self._connection.execute(_parse(self._connection, sql), parameters)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return another connection to this database, with transactions of its own; the caller closes it."""
@@ -55,6 +59,21 @@ class MemoryDatabase:
     def close(self) -> None:
         """Delete the database and close its cursors; a second call has no effect."""
         self._delete()
+
+
+def _parse(connection: duckdb.DuckDBPyConnection, sql: str) -> str | duckdb.Statement:
+    """Return a short statement parsed; the text of a long one, which is hardly ever repeated."""
+    if len(sql) > _LONGEST_PARSED:
+        return sql
+    statement = _parsed.get(sql)
+    if statement is None:
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1:
+            return sql
+        if len(_parsed) >= _MOST_PARSED:
+            _parsed.clear()
+        statement = _parsed[sql] = statements[0]
+    return statement
 
 
 def _attached(name: str) -> duckdb.DuckDBPyConnection:

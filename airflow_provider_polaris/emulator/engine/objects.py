@@ -91,9 +91,10 @@ class StoredObjects(ABC):
 
         :return: A file that is valid in the caller's transaction or snapshot; None if the blob doesn't exist.
         """
-        first = self._piece(key)
-        if first is None:
-            first = self._piece(_piece_key(key, 0))
+        whole = self._piece(key)
+        if whole is not None:
+            return io.BufferedReader(io.BytesIO(whole), _BUFFER)
+        first = self._piece(_piece_key(key, 0))
         return None if first is None else io.BufferedReader(_BlobFile(self, key, first), _BUFFER)
 
     def _piece(self, key: str) -> bytes | None:

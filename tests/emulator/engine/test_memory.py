@@ -105,3 +105,18 @@ def test_fatal_error_of_one_database_ends_no_later_one(instances: Any) -> None:
         with closing(MemoryDatabase()) as database:
             assert database.execute("SELECT 1").fetchall() == [(1,)]
     assert len(instances) == 1
+
+
+def test_statement_that_is_repeated_sees_the_tables_as_they_are() -> None:
+    """It is parsed once and planned each time, in any database."""
+    query = "SELECT * FROM t WHERE a > ?"
+    for columns, row in (("a INTEGER", (1,)), ("b VARCHAR, a DOUBLE", ("x", 2.5))):
+        with closing(MemoryDatabase()) as database:
+            database.execute(f"CREATE TABLE t ({columns})")
+            database.execute(f"INSERT INTO t VALUES {row}" if len(row) > 1 else f"INSERT INTO t VALUES ({row[0]})")
+            assert database.execute(query, [0]).fetchall() == [row]
+            assert database.execute(query, [9]).fetchall() == []
+    with closing(MemoryDatabase()) as database:
+        assert database.execute("SELECT 1; SELECT 2").fetchall() == [(2,)]
+        with pytest.raises(duckdb.ParserException):
+            database.execute("SELEC 1")

@@ -177,15 +177,14 @@ class Segments:
         https://druid.apache.org/docs/latest/design/storage: versions are times, compared as text.
         """
         now = to_ms(self._store.now())
-        live = {
-            (start, end): (version, partition)
-            for start, end, version, partition in self._store.execute(
-                "SELECT start_ms, end_ms, version, max(partition_number) FROM polaris_segment"
-                " WHERE table_number = ? AND used GROUP BY ALL",
-                (table_number,),
-            )
-        }
-        fresh = self._new_version(table_number, now)
+        # The used segments of a chunk have one version.
+        known = self._store.execute(
+            "SELECT start_ms, end_ms, max(version) FILTER (used), max(partition_number) FILTER (used), max(version)"
+            " FROM polaris_segment WHERE table_number = ? GROUP BY ALL",
+            (table_number,),
+        )
+        live = {(start, end): (version, last) for start, end, version, last, _ in known if version is not None}
+        fresh = _new_version(max((latest for *_, latest in known), default=None), now)
         rows = []
         for chunk in chunks:
             version, last = live.get((chunk.start_ms, chunk.end_ms), (fresh, -1))
@@ -197,15 +196,6 @@ class Segments:
             )
         if rows:  # numbers and versions are generated here; one statement, because executemany is slow
             self._store.execute("INSERT INTO polaris_segment VALUES " + ", ".join(rows))
-
-    def _new_version(self, table_number: int, now: int) -> str:
-        ((latest,),) = self._store.execute(
-            "SELECT max(version) FROM polaris_segment WHERE table_number = ?", (table_number,)
-        )
-        version = iso(now)
-        if latest is None or latest < version:
-            return version
-        return iso(parse_iso(latest) + 1)
 
     def listing(
         self, table_number: int, table_name: str, *, seen: str = PUBLISHED, interval: IntervalMs | None = None
@@ -236,6 +226,11 @@ class Segments:
             f"DELETE FROM polaris_segment WHERE table_number = ? AND {condition}", (table_number, *parameters)
         )
         return int(forgotten)
+
+
+def _new_version(latest: str | None, now: int) -> str:
+    version = iso(now)
+    return version if latest is None or latest < version else iso(parse_iso(latest) + 1)
 
 
 def written_by(load: int) -> str:
