@@ -38,6 +38,8 @@ def cast(value: Sql, target: str) -> Sql:
         raise SqlNotSupported(
             "CAST of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM to VARCHAR is not supported", "CAST"
         )
+    if value.subtype == "MIXED" and target == value.type:
+        return value
     if value.subtype == "MIXED":
         raise SqlNotSupported("CAST of GREATEST or LEAST of whole numbers and others is not supported", "CAST")
     if value.subtype == "REAL" and target == "long":
@@ -120,6 +122,8 @@ def _constant_time(text: str, target: str) -> Sql:
         message = f"Illegal {sql_name(target)} constant {text!r}: 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected"
         # Druid reads more forms of ISO 8601, such as weeks; none of them begins with a letter.
         raise SqlNotSupported(message, "CAST") if text[:1].isdigit() or text[:1] in "+-" else SqlInvalid(message)
+    if not 0 <= _year(instant) <= 9999:
+        raise SqlNotSupported(f"CAST of {text!r} to a time is not supported: it is beyond Druid's planner", "CAST")
     if target == "date":
         instant -= instant % 86_400_000_000
     return Sql(literal(instant), target, instant)
