@@ -56,6 +56,7 @@ def test_rejected_deletion_keeps_the_rows_and_an_approved_one_deletes_them(
     airflow.see_worker_free(approve, attempt=2)
     assert answer(approve, "Approve", user="ada") == 200
     delete.wait_for("success", within=600)
-    assert eventually(lambda: druid.query(DAY), lambda left: not left, what="the end of the deleted day") == []
+    # OBSERVED(Druid 27): a table whose last segment is deleted is unknown.
+    eventually(druid.tables, lambda tables: SHARES not in tables, what="the end of the deleted day")
     assert gateway.count("POST", "^/druid/coordinator/.*/markUnused") == 1
     assert "'ada' (id 'ada') approved the deletion." in airflow.task_log(approve, 2)

@@ -23,6 +23,9 @@ _TIME: Final = "__time"
 _DRUID: Final = ("", "druid")
 #: Schemas whose tables hold no data of the project. Source: druid.apache.org/docs/latest/querying/sql-metadata-tables.
 _OTHER_SCHEMAS: Final = ("lookup",)
+#: Table functions that read files. APPEND reads tables, and an extension may add any other.
+#: Source: druid.apache.org/docs/latest/multi-stage-query/reference and /docs/latest/querying/sql-functions (APPEND).
+_FILES: Final = ("EXTERN", "HTTP", "INLINE", "LOCALFILES", "S3")
 _NOTHING: Final = timedelta()
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _FLIPPED: Final = {"GT": "LT", "GTE": "LTE", "LT": "GT", "LTE": "GTE"}
@@ -102,13 +105,13 @@ def _reads(tree: Any, zone: tzinfo) -> Iterator[TableRead | None]:
         for table in scope.tables:
             source = scope.sources.get(table.alias_or_name)
             if isinstance(source, exp.Table) and source is table:
-                if not isinstance(table.this, exp.Identifier) or table.db in _OTHER_SCHEMAS:
-                    other.add(id(table))  # a function such as EXTERN, or a lookup
-                elif table.catalog or table.db not in _DRUID:
-                    seen[id(table)] = None
-                else:
+                if _reads_files(table.this) or table.db in _OTHER_SCHEMAS:
+                    other.add(id(table))
+                elif _is_plain(table):
                     span = _span(scope.expression, table.alias_or_name, len(scope.selected_sources) == 1, zone)
                     seen[id(table)] = TableRead(str(table.name), span)
+                else:
+                    seen[id(table)] = None
             elif source is not None and not isinstance(source, exp.Table) and not table.db:
                 other.add(id(table))  # a name of a WITH
             else:
@@ -116,6 +119,23 @@ def _reads(tree: Any, zone: tzinfo) -> Iterator[TableRead | None]:
     for table in tree.find_all(exp.Table, bfs=False):
         if id(table) not in other:
             yield seen.get(id(table))
+
+
+def _is_plain(table: Any) -> bool:
+    from sqlglot import exp
+
+    is_named = isinstance(table.this, exp.Identifier) and not table.catalog and table.db in _DRUID
+    return is_named and table.args.get("sample") is None
+
+
+def _reads_files(relation: Any) -> bool:
+    """Return whether a relation is a function that reads files; an input source may also be a table of Druid."""
+    from sqlglot import exp
+
+    calls = relation.expressions if isinstance(relation, exp.Anonymous) and relation.name.upper() == "TABLE" else ()
+    if len(calls) != 1 or not isinstance(calls[0], exp.Anonymous) or calls[0].name.upper() not in _FILES:
+        return False
+    return not any('"druid"' in literal.name for literal in calls[0].find_all(exp.Literal))
 
 
 def _span(select: Any, alias: str, is_alone: bool, zone: tzinfo) -> Interval | None:
@@ -226,7 +246,11 @@ def _groups(tree: Any) -> bool:
 def _keeps_time(tree: Any) -> bool:
     from sqlglot import exp
 
-    if len(list(tree.find_all(exp.Query))) != 1:
+    # The time could come from any other relation. A lookup has only the columns k and v.
+    relations = [each for each in tree.find_all(exp.Table) if each.db not in _OTHER_SCHEMAS]
+    if len(list(tree.find_all(exp.Query))) != 1 or len(relations) != 1 or tree.find(exp.Values, exp.Lateral):
+        return False
+    if any(_TIME in each.alias_column_names for each in tree.find_all(exp.Unnest)):
         return False
     for item in tree.expressions:
         if isinstance(item, exp.Star) or item.is_star:

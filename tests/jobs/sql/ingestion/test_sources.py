@@ -33,6 +33,7 @@ def selection(select: str, zone: str | None = None) -> Selection:
         ("SELECT t.a, l.v FROM t LEFT JOIN lookup.codes l ON t.k = l.k", ("t",)),
         ("SELECT LOOKUP(a, 'codes') AS b FROM t CROSS JOIN UNNEST(MV_TO_ARRAY(t.b)) AS u(x)", ("t",)),
         ("SELECT * FROM TABLE(EXTERN('{}', '{}')) EXTEND (a VARCHAR, b BIGINT)", ()),
+        ("SELECT * FROM TABLE(inline(data => 'a', format => 'csv')) (a VARCHAR)", ()),
         ("SELECT * FROM (VALUES (1, 2)) AS v(a, b)", ()),
         ("SELECT TIMESTAMP '2024-01-01 00:00:00' AS __time", ()),
     ],
@@ -44,10 +45,21 @@ def test_every_table_is_found_and_no_name_of_a_with(select: str, tables: tuple[s
 
 @pytest.mark.parametrize(
     "select",
-    ["SELECT a FROM sys.segments", "SELECT a FROM x.y.z", 'SELECT a FROM U&"t\\0041"', "SELECT a FROM", "TABLE t", ""],
+    [
+        "SELECT a FROM sys.segments",
+        "SELECT a FROM x.y.z",
+        'SELECT a FROM U&"t\\0041"',
+        "SELECT a FROM",
+        "TABLE t",
+        "",
+        "SELECT * FROM TABLE(APPEND('t', 'u'))",
+        "SELECT * FROM t JOIN TABLE(APPEND('u', 'v')) w ON t.a = w.a",
+        """SELECT * FROM TABLE(EXTERN('{"type": "druid", "dataSource": "t"}', '{}')) EXTEND (a VARCHAR)""",
+        "SELECT * FROM t TABLESAMPLE BERNOULLI(10)",
+    ],
 )
 def test_what_is_not_sure_is_unknown(select: str) -> None:
-    """Tables of other schemas, escapes, and what sqlglot can't parse."""
+    """Tables of other schemas, escapes, functions that read tables, samples, and what sqlglot can't parse."""
     assert read_selection(select, UTC) is None
 
 
@@ -107,6 +119,11 @@ def test_in_a_join_a_bare_time_belongs_to_no_table_for_sure() -> None:
         ("SELECT __time, (SELECT MAX(a) FROM u) AS m FROM t", ("__time", "m"), False, False),
         ("SELECT t.__time FROM t JOIN u ON t.a = u.a", ("__time",), False, False),
         ("SELECT * FROM (SELECT * FROM t)", None, False, False),
+        ("SELECT * FROM t LEFT JOIN lookup.codes l ON t.k = l.k", None, False, True),
+        ("SELECT __time, x FROM t CROSS JOIN UNNEST(b) AS u(x)", ("__time", "x"), False, True),
+        ("SELECT u.__time FROM t CROSS JOIN UNNEST(b) AS u(__time)", ("__time",), False, False),
+        ("SELECT v.__time FROM t JOIN (VALUES (1, 2)) AS v(__time, a) ON t.a = v.a", ("__time",), False, False),
+        ("SELECT * FROM TABLE(EXTERN('{}', '{}', '[]')) e JOIN t ON e.a = t.a", None, False, False),
     ],
 )
 def test_columns_grouping_and_time_of_the_result(
