@@ -23,6 +23,9 @@ _NUMBER_TEXT = re.compile(
     r"[+-]?(NaN|Infinity|([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[fFdD]?)|(?i:true|false)", re.ASCII
 )
 
+_PLANNED = range(-62_167_219_200_000_000, 253_402_300_800_000_000)
+"""Microseconds since 1970 of the years 0 to 9999. OBSERVED(Druid 33): its planner fails for constants beyond them."""
+
 REAL = "CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM"
 """Whole numbers that Druid computes as doubles, by subtype."""
 
@@ -122,7 +125,7 @@ def _constant_time(text: str, target: str) -> Sql:
         message = f"Illegal {sql_name(target)} constant {text!r}: 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected"
         # Druid reads more forms of ISO 8601, such as weeks; none of them begins with a letter.
         raise SqlNotSupported(message, "CAST") if text[:1].isdigit() or text[:1] in "+-" else SqlInvalid(message)
-    if not 0 <= _year(instant) <= 9999:
+    if instant not in _PLANNED:
         raise SqlNotSupported(f"CAST of {text!r} to a time is not supported: it is beyond Druid's planner", "CAST")
     if target == "date":
         instant -= instant % 86_400_000_000

@@ -174,7 +174,8 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
 def _exact_as_double(value: Sql) -> Sql:
     """Fail for a whole number that a double may round."""
     message = quote_text("CAST of a CAST of a number above 2^53 is not supported")
-    return replace(value, text=f"CASE WHEN abs({value.text}) > {2**53} THEN error({message}) ELSE {value.text} END")
+    exact = f"{value.text} BETWEEN {-(2**53)} AND {2**53}"
+    return replace(value, text=f"CASE WHEN NOT ({exact}) THEN error({message}) ELSE {value.text} END")
 
 
 def _check_cast_of_text(node: exp.Expression, value: Sql, target: str) -> None:
