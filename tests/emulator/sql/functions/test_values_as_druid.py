@@ -140,6 +140,14 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
         ("DS_HLL(s, 12, NULL)", "function 'DS_HLL' is not supported with NULL as the size or the type"),
         ("s + STRPOS(s, 'a')", "function '+' is not supported of a text and a place in a text"),
         ("ARRAY_CONTAINS(sa, NULLIF(s, 'a'))", "function 'ARRAY_CONTAINS' is not supported with CASE as an argument"),
+        (
+            "CASE WHEN n > 9 THEN DECODE_BASE64_UTF8('a') END",
+            "function 'DECODE_BASE64_UTF8' is not supported of a constant",
+        ),
+        (
+            "NVL(d, BITWISE_CONVERT_LONG_BITS_TO_DOUBLE(-1.5))",
+            "function 'BITWISE_CONVERT_LONG_BITS_TO_DOUBLE' is not supported of a constant",
+        ),
         ("LENGTH(UPPER(NULL))", f"function 'LENGTH' is not supported {NULL}"),
         ("COUNT(TRIM(NULL))", f"function 'COUNT' is not supported {NULL}"),
         (
