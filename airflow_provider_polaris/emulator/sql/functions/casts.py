@@ -23,6 +23,9 @@ _NUMBER_TEXT = re.compile(
     r"[+-]?(NaN|Infinity|([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[fFdD]?)|(?i:true|false)", re.ASCII
 )
 
+_PLANNED = range(-62_167_219_200_000_000, 253_402_300_800_000_000)
+"""Microseconds since 1970 of the years 0 to 9999. OBSERVED(Druid 33): its planner fails for constants beyond them."""
+
 REAL = "CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM"
 """Whole numbers that Druid computes as doubles, by subtype."""
 
@@ -38,6 +41,8 @@ def cast(value: Sql, target: str) -> Sql:
         raise SqlNotSupported(
             "CAST of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM to VARCHAR is not supported", "CAST"
         )
+    if value.subtype == "MIXED" and target == value.type:
+        return value
     if value.subtype == "MIXED":
         raise SqlNotSupported("CAST of GREATEST or LEAST of whole numbers and others is not supported", "CAST")
     if value.subtype == "REAL" and target == "long":
@@ -120,6 +125,8 @@ def _constant_time(text: str, target: str) -> Sql:
         message = f"Illegal {sql_name(target)} constant {text!r}: 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected"
         # Druid reads more forms of ISO 8601, such as weeks; none of them begins with a letter.
         raise SqlNotSupported(message, "CAST") if text[:1].isdigit() or text[:1] in "+-" else SqlInvalid(message)
+    if instant not in _PLANNED:
+        raise SqlNotSupported(f"CAST of {text!r} to a time is not supported: it is beyond Druid's planner", "CAST")
     if target == "date":
         instant -= instant % 86_400_000_000
     return Sql(literal(instant), target, instant)

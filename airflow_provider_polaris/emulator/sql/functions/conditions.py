@@ -18,16 +18,18 @@ from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import 
     is_constant,
     is_division,
     is_never_null,
+    is_pi,
     may_be_literal,
 )
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, Sql, boolean, can_fail
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VALUE, NUMERIC, Sql, boolean, can_fail
 
 
 def is_null(call: Call) -> Sql:
     """``a IS NULL``, for any type."""
     if call.value(0).type == "interval":
         raise call.refuse("of an INTERVAL")
+    _check_multi_values(call)
     if can_fail(call.value(0).text) and (is_never_null(call.nodes[0]) or is_division(call.nodes[0])):
         # OBSERVED(Druid 33): the planner knows that it is not NULL, or looks for NULL in the operands only.
         raise call.refuse("of a value that can fail, such as a division of whole numbers")
@@ -66,6 +68,7 @@ def case(call: Call, node: exp.Case) -> Sql:
 
 def coalesce(call: Call) -> Sql:
     """``COALESCE(a, ...)``: the first value that is not NULL."""
+    _check_multi_values(call)
     values, kind, subtype = call.results(*range(len(call)))
     front = [node for index, node in enumerate(call.nodes[:-1]) if call.value(index).type in NUMERIC]
     is_computed = any(map(is_constant, front)) and not all(map(is_constant, call.nodes))
@@ -100,6 +103,20 @@ def nullif(call: Call) -> Sql:
         text = f"CASE WHEN {not_both_nan(call, left, [right])} = {right.text} THEN NULL ELSE {first.text} END"
         return Sql(text, first.type, subtype=first.subtype)
     return Sql(f"nullif({not_both_nan(call, left, [right])}, {right.text})", kind, subtype=first.subtype)
+
+
+def _check_multi_values(call: Call) -> None:
+    """
+    Refuse to ask whether a condition on multi-value strings is NULL.
+
+    OBSERVED(Druid 33): a filter never finds it NULL, though NOT excludes the rows for which an expression is.
+    """
+    if not call.selects or call.collection(0).type != "boolean":
+        return
+    names = [str(function.this).upper() for function in call.nodes[0].find_all(exp.Anonymous)]
+    columns = (call.translate(column).type for column in call.nodes[0].find_all(exp.Column) if not is_pi(column))
+    if not {"MV_CONTAINS", "MV_OVERLAP"}.isdisjoint(names) or MULTI_VALUE in columns:
+        raise call.refuse("of a condition on a multi-value string")
 
 
 def as_condition(value: Sql, clause: str) -> str:

@@ -14,7 +14,7 @@ REAL_PART = f"of {REAL}: leave it out"
 _UNUSABLE = {
     "REAL": REAL_PART,
     "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
-    "NULL": "of CASE or COALESCE of NULL only",
+    "NULL": "of CASE, COALESCE, UPPER, LOWER or TRIM of NULL only",
 }
 """Why a function refuses a value, by its subtype."""
 _TAKE_REAL = frozenset(
@@ -22,11 +22,13 @@ _TAKE_REAL = frozenset(
     | {"CASE", "COALESCE", "NVL", "IFNULL", "IS NULL", "SUM", "MIN", "MAX", "AVG", "MILLIS_TO_TIMESTAMP"}
 )
 """Functions that compute a ``REAL`` number as Druid does."""
+_TAKE = {"REAL": _TAKE_REAL, "MIXED": frozenset({"IS NULL", "COUNT", "SUM", "AVG", "MIN", "MAX"})}
+"""Functions that take a value with a subtype, by the subtype."""
 
 
 def unusable(value: Sql, function: str) -> str | None:
     """Return why a function doesn't take a value; None if it does."""
-    if value.subtype is None or (value.subtype == "REAL" and function in _TAKE_REAL):
+    if value.subtype is None or function in _TAKE.get(value.subtype, ()):
         return None
     return _UNUSABLE.get(value.subtype)
 

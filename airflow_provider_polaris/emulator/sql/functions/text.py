@@ -33,12 +33,12 @@ _LONGEST, _WIDEST = 16_777_216, 65_536
 
 def upper(call: Call) -> Sql:
     """``UPPER(text)``, with the full case mapping of Unicode as in Java. OBSERVED(Druid 33): ``ß`` becomes ``SS``."""
-    return string(letter_case.upper(_no_null(call).text(0)))
+    return _null(call) or string(letter_case.upper(call.text(0)))
 
 
 def lower(call: Call) -> Sql:
     """``LOWER(text)``, with the full case mapping of Unicode as in Java. OBSERVED(Druid 33): a final sigma is ``ς``."""
-    return string(letter_case.lower(_no_null(call).text(0)))
+    return _null(call) or string(letter_case.lower(call.text(0)))
 
 
 def length(call: Call) -> Sql:
@@ -190,11 +190,9 @@ def position(call: Call) -> Sql:
     )
 
 
-def _no_null(call: Call) -> Call:
-    """Refuse the literal NULL: it is NULL to Druid, and other functions of the result then fail."""
-    if call.value(0).type == "null":
-        raise call.refuse("of the literal NULL")
-    return call
+def _null(call: Call) -> Sql | None:
+    """Return NULL for the literal NULL, with which other functions fail; None for other values. OBSERVED(Druid 33)."""
+    return Sql("CAST(NULL AS VARCHAR)", "string", subtype="NULL") if call.value(0).type == "null" else None
 
 
 def _is_text(node: exp.Expression) -> bool:
@@ -231,7 +229,9 @@ def _not_negative(call: Call, index: int) -> str:
 
 def _trim(call: Call, function: str) -> Sql:
     # OBSERVED(Druid 33): TRIM converts a number to text, BTRIM, LTRIM and RTRIM don't.
-    text = _no_null(call).text if call.name == "TRIM" else call.characters
+    text = call.text if call.name == "TRIM" else call.characters
+    if call.name == "TRIM" and (null := _null(call)) is not None:
+        return null
     if len(call) > 1 and call.value(1).type == "null":
         raise call.refuse("with the literal NULL as characters")
     # OBSERVED(Druid 33): characters that are NULL in a row remove nothing.

@@ -15,6 +15,7 @@ from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregat
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
 from airflow_provider_polaris.emulator.sql.functions.optimizer import filtered_sums
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_pi
 from airflow_provider_polaris.emulator.sql.functions.optimizer.ranges import may_be_empty
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
@@ -82,8 +83,8 @@ class TranslationContext(ABC):
         )
 
     def source(self, column: exp.Column) -> exp.Expression | None:
-        """Return the expression of the subquery that a column is; None for a column of a table."""
-        return self.scope.find(column.name, column.table or None)[0].expression
+        """Return the expression of the subquery that a column is; None for a column of a table, and for PI."""
+        return None if is_pi(column) else self.scope.find(column.name, column.table or None)[0].expression
 
     def column(self, name: str, qualifier: str | None = None) -> Sql:
         """Translate a column name."""

@@ -31,7 +31,7 @@ from airflow_provider_polaris.emulator.sql.translation.operators import OPERATOR
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.translation.uses import check_uses
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, NUMERIC, TEMPORAL, Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, NUMERIC, TEMPORAL, Sql, quote_text
 
 
 def _function(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -153,11 +153,11 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
         return replace(converted, cast_from="string")
     value = context.translate(node.this)
     if value.cast_from == "long" and value.type in NUMERIC and target in ("long", literals.INTEGER):
-        # OBSERVED(Druid 33): its planner leaves out the inner CAST, which keeps all numbers in its view.
+        # OBSERVED(Druid 33): its planner leaves out the inner CAST, but not inside of all functions.
         inner = node.this.unnest()
         if not isinstance(inner, exp.Cast):
             raise SqlNotSupported("CAST of a CAST in a subquery is not supported", "CAST")
-        value = context.translate(inner.this)
+        value = _exact_as_double(context.translate(inner.this))
     if value.type == "long" and target in ("double", "float") and value.cast_from is not None:
         # OBSERVED(Druid 33): its planner leaves the inner CAST out.
         raise SqlNotSupported("CAST of a CAST between numbers is not supported: use FLOOR or TRUNCATE inside", "CAST")
@@ -169,6 +169,13 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
         return replace(to_integer(value), cast_from=value.type)
     converted = replace(cast(value, target), cast_from=value.type)
     return replace(converted, subtype="DECIMAL") if literals.is_decimal(node.args["to"]) else converted
+
+
+def _exact_as_double(value: Sql) -> Sql:
+    """Fail for a whole number that a double may round."""
+    message = quote_text("CAST of a CAST of a number above 2^53 is not supported")
+    exact = f"{value.text} BETWEEN {-(2**53)} AND {2**53}"
+    return replace(value, text=f"CASE WHEN NOT ({exact}) THEN error({message}) ELSE {value.text} END")
 
 
 def _check_cast_of_text(node: exp.Expression, value: Sql, target: str) -> None:

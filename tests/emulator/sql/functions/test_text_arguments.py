@@ -93,8 +93,14 @@ def test_position_of_a_simple_expression(evaluate: Callable[..., Any], needle: s
         ("POSITION(x IN NULL)", "function 'POSITION' is not supported of the literal NULL"),
         ("POSITION(NULL IN x)", "function 'POSITION' is not supported of the literal NULL"),
         ("SUBSTRING(x, 1, 2147483648)", "function 'SUBSTRING' is not supported with a length of 2147483648"),
-        ("LEFT(COALESCE(NULL, NULL), 1)", "function 'LEFT' is not supported of CASE or COALESCE of NULL only"),
-        ("LEFT(CASE x WHEN 'a' THEN NULL END, 1)", "function 'LEFT' is not supported of CASE or COALESCE of NULL only"),
+        (
+            "LEFT(COALESCE(NULL, NULL), 1)",
+            "function 'LEFT' is not supported of CASE, COALESCE, UPPER, LOWER or TRIM of NULL only",
+        ),
+        (
+            "LEFT(CASE x WHEN 'a' THEN NULL END, 1)",
+            "function 'LEFT' is not supported of CASE, COALESCE, UPPER, LOWER or TRIM of NULL only",
+        ),
     ],
 )
 def test_use_of_null_is_refused_by_name(refusal: Callable[..., str], expression: str, message: str) -> None:

@@ -14,6 +14,8 @@ BIG = 9007199254740993
 FINITE, LARGE = 1.7976931348623157e308, (8923076923076923.0, 123076923076923.0)
 WHOLE = "where Druid leaves it out: write LEFT, RIGHT or REGEXP_EXTRACT"
 BESIDE = "is not supported: one part can fail, another is computed from literals"
+NULL = "of CASE, COALESCE, UPPER, LOWER or TRIM of NULL only"
+DECIDED = "with literals and a condition that the planner decides: write the value that it selects"
 REAL = "of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM: leave it out"
 
 
@@ -29,8 +31,13 @@ REAL = "of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM: leave
             ["axyz", "bxyz", "", None, "a,", "1", "xxyz", ""],
         ),
         ("ARRAY_TO_STRING(sa, NULL)", ["ab", "b", "", None, None, "cnullaa", "", "x"]),
-        ("CAST(CAST(n AS DOUBLE) AS BIGINT)", [5, -1, 0, None, 2, 1, 7, BIG]),
-        ("CAST(CAST(n AS FLOAT) AS INTEGER)", [5, -1, 0, None, 2, 1, 7, 1]),
+        ("CASE WHEN id < 8 THEN CAST(CAST(n AS DOUBLE) AS BIGINT) END", [5, -1, 0, None, 2, 1, 7, None]),
+        ("CASE WHEN id < 8 THEN CAST(CAST(n AS FLOAT) AS INTEGER) END", [5, -1, 0, None, 2, 1, 7, None]),
+        ("CAST(GREATEST(n, d) AS DOUBLE)", [5.0, 1e300, 0.0, None, 2.0, 3.0, 7.25, float(BIG)]),
+        ("GREATEST(n, d) IS NULL", [False, False, False, True, False, False, False, False]),
+        ("UPPER(NULL)", [None] * 8),
+        ("TRIM(BOTH 'a' FROM NULL)", [None] * 8),
+        ("PI IS NULL", [False] * 8),
         ("CAST(CAST(d AS BIGINT) AS VARCHAR)", ["0", str(2**63 - 1), "0", None, "-2", "3", "7", "0"]),
         ("FLOOR(n / 2) * 2", [4, 0, 0, None, 2, 0, 6, BIG - 1]),
         ("FLOOR(n / 2) + 1 - n", [-2, 2, 1, None, 0, 0, -3, -4503599627370495]),
@@ -76,6 +83,9 @@ def test_year_below_1000_has_no_zeros(constant) -> None:
         ("SELECT AVG(CAST(d * 1 AS BIGINT)) FROM t WHERE id IN (1, 3, 5)", [[-0.6666666666666666]]),
         ("SELECT SUM(FLOOR(n / 2)), MAX(FLOOR(n / 2)), AVG(FLOOR(n / 2)) FROM t WHERE id < 7", [[3, 2, 0.6]]),
         ("SELECT COUNT(*) FROM t WHERE FLOOR(n / 2) = 0", [[3]]),
+        ("SELECT SUM(CASE WHEN n IS NOT NULL THEN n ELSE 0 END) FROM t WHERE id < 8", [[14]]),
+        ("SELECT AVG(CASE WHEN n IS NOT NULL THEN n ELSE 0 END) FROM t WHERE id < 8", [[2.0]]),
+        ("SELECT COUNT(GREATEST(n, d)), MAX(LEAST(n, d)) FROM t WHERE id < 8", [[6, 7.0]]),
     ],
 )
 def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None:
@@ -130,8 +140,32 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
         ("DS_HLL(s, 12, NULL)", "function 'DS_HLL' is not supported with NULL as the size or the type"),
         ("s + STRPOS(s, 'a')", "function '+' is not supported of a text and a place in a text"),
         ("ARRAY_CONTAINS(sa, NULLIF(s, 'a'))", "function 'ARRAY_CONTAINS' is not supported with CASE as an argument"),
-        ("UPPER(NULL)", "function 'UPPER' is not supported of the literal NULL"),
-        ("TRIM(NULL)", "function 'TRIM' is not supported of the literal NULL"),
+        (
+            "CASE WHEN n > 9 THEN DECODE_BASE64_UTF8('a') END",
+            "function 'DECODE_BASE64_UTF8' is not supported of a constant",
+        ),
+        (
+            "NVL(d, BITWISE_CONVERT_LONG_BITS_TO_DOUBLE(-1.5))",
+            "function 'BITWISE_CONVERT_LONG_BITS_TO_DOUBLE' is not supported of a constant",
+        ),
+        ("LENGTH(UPPER(NULL))", f"function 'LENGTH' is not supported {NULL}"),
+        ("COUNT(TRIM(NULL))", f"function 'COUNT' is not supported {NULL}"),
+        (
+            "SELECT n FROM t WHERE MV_CONTAINS(mv, 'a') IS NULL",
+            "function 'IS NULL' is not supported of a condition on a multi-value string",
+        ),
+        (
+            "CAST('10000-01-01' AS TIMESTAMP)",
+            "CAST of '10000-01-01' to a time is not supported: it is beyond Druid's planner",
+        ),
+        (
+            "CAST('-0001-01-01' AS DATE)",
+            "CAST of '-0001-01-01' to a time is not supported: it is beyond Druid's planner",
+        ),
+        (
+            "CASE WHEN s LIKE '%' THEN 1 ELSE 0 END",
+            f"function 'CASE' is not supported {DECIDED}",
+        ),
         ("MOD(d, FLOOR(1e300))", "function 'MOD' is not supported with a number that is computed from literals"),
         (
             "CAST(REVERSE('abc') AS TIMESTAMP)",
@@ -172,6 +206,11 @@ def test_text_is_no_origin(refused, function: str) -> None:
             "function 'BITWISE_CONVERT_LONG_BITS_TO_DOUBLE' is not supported with a number beyond 64 bits",
         ),
         ("SELECT COUNT(*) FROM t WHERE SQRT(d) >= d", "function '>=' is not supported of NaN"),
+        ("SELECT CAST(CAST(n AS DOUBLE) AS BIGINT) FROM t", "CAST of a CAST of a number above 2^53 is not supported"),
+        (
+            "SELECT CAST(CAST(-9223372036854775807 - n AS DOUBLE) AS BIGINT) FROM t WHERE id = 6",
+            "CAST of a CAST of a number above 2^53 is not supported",
+        ),
         (
             "SELECT ARRAY_CONTAINS(ARRAY[a.s], b.sa) FROM t a JOIN t b ON a.id = b.id + 3 WHERE a.id = 4",
             "function 'ARRAY_CONTAINS' is not supported of an ARRAY of NULL only",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.numeric.bits import whole_bits
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, double, long, quote_text, string
 
@@ -59,6 +60,8 @@ def double_to_bits(call: Call) -> Sql:
 def bits_to_double(call: Call) -> Sql:
     """``BITWISE_CONVERT_LONG_BITS_TO_DOUBLE(number)``; a fraction is dropped first; a number beyond 64 bits fails."""
     _number(call)
+    if is_constant(call.nodes[0]):
+        raise call.refuse("of a constant")  # OBSERVED(Druid 33): some uses refuse a constant that is NaN
     return double(f"CAST(CAST({whole_bits(call, 0)} AS BIT) AS DOUBLE)")
 
 
@@ -71,6 +74,9 @@ def decode_base64(call: Call) -> Sql:
     if call.value(0).type not in ("string", "null"):
         raise call.invalid()
     text = _not_null(call)
+    if is_constant(call.nodes[0]):
+        # OBSERVED(Druid 33): its planner decodes it, and fails also where no row needs it.
+        raise call.refuse("of a constant")
     padded = f"CASE WHEN contains({text}, '=') THEN {text} ELSE {text} || repeat('=', (4 - length({text}) % 4) % 4) END"
     return string(f"decode(from_base64({padded}))")
 

@@ -32,6 +32,8 @@ def is_decided(condition: exp.Expression) -> bool:
         return is_decided(node.this) or is_decided(node.expression)
     if isinstance(node, exp.Not):
         return is_decided(node.this)
+    if isinstance(node, exp.Like):
+        return node.expression.is_string and set(node.expression.name) == {"%"}  # it asks for NULL only
     if isinstance(node, exp.Is):
         return is_never_null(node.this) if isinstance(node.expression, exp.Null) else is_decided(node.this)
     if isinstance(node, _COMPARISONS):

@@ -56,6 +56,8 @@ def move_case_to_filter(
     value = branches[0]
     if len(branches) == 1 and (isinstance(value, exp.Null) or any(_is_number(value, digit) for digit in "01")):
         return arguments, None
+    if len(branches) == 1 and _asks_for_null(node.args["ifs"][0].this, value):
+        return arguments, None  # OBSERVED(Druid 33): it is COALESCE(x, 0)
     is_computed = not isinstance(value, exp.Literal) and value.find(exp.Column) is None
     if is_computed or value.find(exp.Case) or (len(branches) > 1 and any(_is_number(each, "0") for each in branches)):
         raise SqlNotSupported(f"function '{name}' is not supported of such a CASE with ELSE 0: use FILTER", name)
@@ -94,6 +96,17 @@ def without_casts(node: exp.Expression) -> exp.Expression:
     while isinstance(node, (exp.Paren, exp.Cast)):
         node = node.this
     return node
+
+
+def _asks_for_null(condition: Any, value: exp.Expression) -> bool:
+    """Whether a condition is ``value IS NOT NULL``."""
+    node: Any = condition.unnest()
+    is_null = node.this.unnest() if isinstance(node, exp.Not) else None
+    return (
+        isinstance(is_null, exp.Is)
+        and isinstance(is_null.expression, exp.Null)
+        and without_casts(is_null.this) == without_casts(value)
+    )
 
 
 def _is_number(node: exp.Expression, digits: str) -> bool:
