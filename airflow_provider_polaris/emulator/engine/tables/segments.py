@@ -130,18 +130,23 @@ class Segments:
         :param granularity: Granularity of the chunks.
         :return: The first such chunk and the interval of the segment, or None.
         """
-        live = self._store.execute(
-            "SELECT DISTINCT start_ms, end_ms FROM polaris_segment WHERE table_number = ? AND used ORDER BY ALL",
-            (table_number,),
+        # DuckDB needs twice the time for the same rows without repetition and in order.
+        live = sorted(
+            set(
+                self._store.execute(
+                    "SELECT start_ms, end_ms FROM polaris_segment WHERE table_number = ? AND used", (table_number,)
+                )
+            )
         )
         ends = [end for _, end in live]  # ascending: used chunks are disjoint or equal
+        others = self.occupied.of_other_granularities(table_number, granularity)
         for chunk in chunks:
             position = bisect_right(ends, chunk.start_ms)
             if position < len(live):
                 start, end = live[position]
                 if start < chunk.end_ms and (start, end) != (chunk.start_ms, chunk.end_ms):
                     return chunk, (start, end)
-            occupied = self.occupied.conflict(table_number, granularity, (chunk.start_ms, chunk.end_ms))
+            occupied = next((time for time in others if time[0] < chunk.end_ms and time[1] > chunk.start_ms), None)
             if occupied is not None:
                 return chunk, occupied
         return None
@@ -177,15 +182,15 @@ class Segments:
         https://druid.apache.org/docs/latest/design/storage: versions are times, compared as text.
         """
         now = to_ms(self._store.now())
+        stored = self._store.execute(
+            "SELECT start_ms, end_ms, version, max(partition_number) FILTER (used) FROM polaris_segment"
+            " WHERE table_number = ? GROUP BY ALL",
+            (table_number,),
+        )
         live = {
-            (start, end): (version, partition)
-            for start, end, version, partition in self._store.execute(
-                "SELECT start_ms, end_ms, version, max(partition_number) FROM polaris_segment"
-                " WHERE table_number = ? AND used GROUP BY ALL",
-                (table_number,),
-            )
+            (start, end): (version, partition) for start, end, version, partition in stored if partition is not None
         }
-        fresh = self._new_version(table_number, now)
+        fresh = _next_version([version for _, _, version, _ in stored], now)
         rows = []
         for chunk in chunks:
             version, last = live.get((chunk.start_ms, chunk.end_ms), (fresh, -1))
@@ -197,15 +202,6 @@ class Segments:
             )
         if rows:  # numbers and versions are generated here; one statement, because executemany is slow
             self._store.execute("INSERT INTO polaris_segment VALUES " + ", ".join(rows))
-
-    def _new_version(self, table_number: int, now: int) -> str:
-        ((latest,),) = self._store.execute(
-            "SELECT max(version) FROM polaris_segment WHERE table_number = ?", (table_number,)
-        )
-        version = iso(now)
-        if latest is None or latest < version:
-            return version
-        return iso(parse_iso(latest) + 1)
 
     def listing(
         self, table_number: int, table_name: str, *, seen: str = PUBLISHED, interval: IntervalMs | None = None
@@ -236,6 +232,12 @@ class Segments:
             f"DELETE FROM polaris_segment WHERE table_number = ? AND {condition}", (table_number, *parameters)
         )
         return int(forgotten)
+
+
+def _next_version(versions: Sequence[str], now: int) -> str:
+    """Return the version for a time, or a later one that follows all versions of the table."""
+    version, latest = iso(now), max(versions, default="")
+    return version if latest < version else iso(parse_iso(latest) + 1)
 
 
 def written_by(load: int) -> str:
