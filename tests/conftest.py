@@ -36,6 +36,9 @@ os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+# Garbage collection took a tenth of a run, and a sixth of the imports and the collection of the tests.
+gc.set_threshold(20_000, 50, 100)
+
 
 #: Files whose tests take longest: whole demos, and processes with an Airflow of their own.
 _LONGEST = {"test_demo.py", "test_demo_aging.py", "test_docs_examples.py", "test_conservation.py", "test_fixture.py"}
@@ -58,14 +61,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """
-    Exclude imported and collected objects from garbage collection, and collect the tests' own ones less often.
-
-    Both took a tenth of a run.
-    """
+    """Exclude imported and collected objects from garbage collection."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 def pytest_unconfigure() -> None:

@@ -203,7 +203,8 @@ class _EmulatorPort:
     def __init__(self, server: uvicorn.Server, app: FastAPI) -> None:
         self._state = server.server_state
         self._app = app
-        self._config = _config(self._outermost, lifespan="off")
+        # The server's own configuration has set up the log.
+        self._config = _config(self._outermost, lifespan="off", log_config=None)
         self._config.load()
         self._connections: WeakSet[Any] = WeakSet()
         self._requests: set[asyncio.Task[Any]] = set()

@@ -131,7 +131,7 @@ def test_table_of_a_job_that_cannot_be_written_is_taken_back(koalas, monkeypatch
         raise RuntimeError("disk full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "put_document", fail)
+        patched.setattr(store, "add_document", fail)
         assert koalas.call("POST", "/jobs", koalas.rollup())[0] == 500
     assert koalas.state() == before
 

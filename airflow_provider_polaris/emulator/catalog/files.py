@@ -131,7 +131,7 @@ class FileStore:
                 # DOCUMENTED https://docs.imply.io/polaris/api-upload
                 raise ApiError(409, f"File {name!r} exists already.")
             self._store.put_blob(name, file)
-            self._store.put_document(_KIND, name, metadata)
+            self._store.add_document(_KIND, name, metadata)
         return metadata
 
     def find(self, name: str) -> dict[str, Any] | None:

@@ -34,15 +34,24 @@ class StoredObjects(ABC):
 
         :param doc: A value that ``json.dumps`` accepts.
         """
-        body = json.dumps(doc, separators=(",", ":"), allow_nan=False)
+        body = _to_json(doc)
         with self.transaction():
             ((updated,),) = self.execute(
                 "UPDATE polaris_document SET body = ? WHERE kind = ? AND key = ?", (body, kind, key)
             )
             if not updated:
-                self.execute(
-                    "INSERT INTO polaris_document VALUES (?, ?, nextval('polaris_ordinal'), ?)", (kind, key, body)
-                )
+                self._insert_document(kind, key, body)
+
+    def add_document(self, kind: str, key: str, doc: Mapping[str, Any]) -> None:
+        """
+        Write a JSON document whose key is new, which the caller knows; :meth:`put_document` finds it out.
+
+        :param doc: A value that ``json.dumps`` accepts.
+        """
+        self._insert_document(kind, key, _to_json(doc))
+
+    def _insert_document(self, kind: str, key: str, body: str) -> None:
+        self.execute("INSERT INTO polaris_document VALUES (?, ?, nextval('polaris_ordinal'), ?)", (kind, key, body))
 
     def get_document(self, kind: str, key: str) -> dict[str, Any] | None:
         """
@@ -131,6 +140,10 @@ class _BlobFile(io.RawIOBase):
 
     def tell(self) -> int:
         return self._position
+
+
+def _to_json(doc: Mapping[str, Any]) -> str:
+    return json.dumps(doc, separators=(",", ":"), allow_nan=False)
 
 
 def _piece_key(key: str, number: int) -> str:

@@ -28,8 +28,7 @@ _MOST_QUERIES = 1000
 """Results of queries for definitions that are kept in memory."""
 
 _SCHEMA = (
-    "CREATE TABLE polaris_format (format INTEGER)",
-    f"INSERT INTO polaris_format VALUES ({FORMAT})",
+    f"CREATE TABLE polaris_format AS SELECT {FORMAT} AS format",
     "CREATE SEQUENCE polaris_ordinal",
     "CREATE SEQUENCE polaris_load",
     "CREATE SEQUENCE polaris_table_number",

@@ -49,7 +49,7 @@ class JobStore:
         with self._store.transaction():
             return self.write(job)
 
-    def write(self, job: Job) -> Job:
+    def write(self, job: Job, *, is_new: bool = False) -> Job:
         """Write a job in the caller's transaction, and drop the snapshot of a job that has ended."""
         if job.is_terminal and job.snapshot is not None:
             drop_snapshot(job.snapshot, self._tables)
@@ -57,7 +57,8 @@ class JobStore:
         if job.type == "drop_table":
             marked = self._catalog.being_dropped
             (marked.discard if job.is_terminal else marked.add)(job.target_name)
-        self._store.put_document(_KIND, job.id, job.document())
+        write = self._store.add_document if is_new else self._store.put_document
+        write(_KIND, job.id, job.document())
         return job
 
     def run(self, job: Job, assumed: Assumptions, now: int) -> Job:

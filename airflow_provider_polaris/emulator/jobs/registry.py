@@ -93,7 +93,7 @@ class JobRegistry(DueJobs):
                     catalog=self._catalog,
                     tables=self._tables,
                 )
-                self._job_store.write(job)
+                self._job_store.write(job, is_new=True)
             with self._state:
                 for one in (*stopped, job):
                     self._put(one)

@@ -26,6 +26,16 @@ def test_document_written_twice_keeps_its_place_in_the_order(store: Store) -> No
     assert store.get_document("job", "b") == {"id": "b", "status": "running"}
 
 
+def test_document_that_is_added_comes_last_and_can_be_changed(store: Store) -> None:
+    """Added documents and written ones have one order."""
+    store.put_document("job", "b", {"id": "b"})
+    store.add_document("job", "a", {"id": "a"})
+    store.put_document("job", "c", {"id": "c"})
+    store.put_document("job", "a", {"id": "a", "status": "running"})
+
+    assert store.documents("job") == [{"id": "b"}, {"id": "a", "status": "running"}, {"id": "c"}]
+
+
 def test_document_of_another_kind_with_the_same_key_is_another_document(store: Store) -> None:
     """Kinds don't share keys."""
     store.put_document("job", "x", {"kind": "job"})

@@ -115,14 +115,35 @@ def browser(tmp_path_factory) -> Iterator[Chromium]:
         yield one
 
 
-@pytest.fixture
-def console(browser, emulator_server) -> Iterator[Console]:
-    """A separate console for each test."""
+@contextmanager
+def opened(browser: Chromium, clock: Clock, running: RunningEmulator, failed: str, held: str) -> Iterator[Console]:
+    """Give a tab of its own."""
+    page = Page(browser, running.base_url)
+    yield Console(running, clock, page, failed, held)
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def unchanged(emulator_server) -> Iterator[tuple[Clock, RunningEmulator, str, str]]:
+    """One emulator for all tests that only look; its clock stands still."""
     clock = Clock()
-    with filled(emulator_server, clock) as (running, failed, held):
-        page = Page(browser, running.base_url)
-        yield Console(running, clock, page, failed, held)
-        page.close()
+    with filled(emulator_server, clock) as data:
+        yield clock, *data
+
+
+@pytest.fixture
+def console(browser, unchanged) -> Iterator[Console]:
+    """A separate tab, for a test that changes nothing."""
+    with opened(browser, *unchanged) as console:
+        yield console
+
+
+@pytest.fixture
+def own_console(browser, emulator_server) -> Iterator[Console]:
+    """A separate emulator, for a test that changes it or sends what must not change it."""
+    clock = Clock()
+    with filled(emulator_server, clock) as data, opened(browser, clock, *data) as console:
+        yield console
 
 
 def test_pages_on_a_phone_fit_and_the_browser_has_nothing_to_complain_about(console) -> None:
@@ -234,17 +255,17 @@ def test_every_stop_of_the_keyboard_on_every_page_is_outlined_and_in_sight(conso
             assert page.run(shown), (path, number, page.run("document.activeElement.outerHTML.slice(0, 80)"))
 
 
-def test_job_page_follows_the_job_without_being_loaded_again(console) -> None:
+def test_job_page_follows_the_job_without_being_loaded_again(own_console) -> None:
     """The script replaces changed parts, leaves the rest unchanged, and stops when the job has ended."""
-    page = console.page
-    page.open(f"/jobs/{console.held}")
+    page = own_console.page
+    page.open(f"/jobs/{own_console.held}")
     assert page.run("document.title") == "40% running: Koalas Source → Koalas Rollup · Polaris emulator"
     assert page.run("document.querySelector('progress').value") == 40
     page.run("window.here = true, document.getElementById('cancel').focus()")
-    console.clock.advance(3)
+    own_console.clock.advance(3)
     page.until("document.querySelector('progress')?.value === 70")
     assert page.run("document.activeElement.id") == "cancel"
-    console.clock.advance(4)
+    own_console.clock.advance(4)
     page.until("document.querySelector('.badge.completed')")
     assert page.run("[window.here, document.activeElement.id]") == [True, "main"]
     assert page.run("document.querySelector('#metrics .tile').textContent") == "4rows processed"
@@ -252,24 +273,24 @@ def test_job_page_follows_the_job_without_being_loaded_again(console) -> None:
     assert page.complaints() == []
 
 
-def test_table_page_keeps_open_what_a_person_has_opened(console) -> None:
+def test_table_page_keeps_open_what_a_person_has_opened(own_console) -> None:
     """A new segment appears; the open list stays open, with the focus on it."""
-    page = console.page
+    page = own_console.page
     page.open("/tables/Koalas%20Rollup")
     page.run("document.getElementById('live-summary').focus()")
     page.enter()
-    console.clock.advance(7)
+    own_console.clock.advance(7)
     page.until("document.getElementById('live-summary').textContent === 'Live segments (3)'")
     assert page.run("[document.getElementById('live').open, document.activeElement.id]") == [True, "live-summary"]
 
 
-def test_table_page_keeps_where_a_person_has_scrolled_to(console) -> None:
+def test_table_page_keeps_where_a_person_has_scrolled_to(own_console) -> None:
     """New rows appear; the box stays scrolled, with the focus on it."""
-    page = console.page
+    page = own_console.page
     page.resize(390)
     page.open("/tables/Koalas%20Rollup")
     page.run("window.box = document.querySelector('#rows .scroll'), box.focus(), box.scrollLeft = 30")
-    console.clock.advance(7)
+    own_console.clock.advance(7)
     page.until("document.querySelector('#rows .scroll') !== box")
     assert page.run("(one => [one.ariaLabel, one.scrollLeft])(document.activeElement)") == ["First rows", 30]
 
@@ -286,14 +307,14 @@ def test_page_that_is_paused_asks_for_nothing_until_it_goes_on(console) -> None:
     assert page.run(press) == "This page updates itself every 2 seconds."
 
 
-def test_page_of_a_table_that_is_dropped_says_that_it_is_gone(console) -> None:
+def test_page_of_a_table_that_is_dropped_says_that_it_is_gone(own_console) -> None:
     """The page of a table that no longer exists stops showing it."""
-    page = console.page
+    page = own_console.page
     page.open("/tables/Koalas%20Rollup")
-    console.clock.advance(11)
-    call(console.running, "POST", "/jobs", Api.about("drop_table", TARGET))
+    own_console.clock.advance(11)
+    call(own_console.running, "POST", "/jobs", Api.about("drop_table", TARGET))
     with page.leaving():
-        console.clock.advance(11)
+        own_console.clock.advance(11)
     assert page.run("document.querySelector('h1').textContent") == "Not found"
 
 
@@ -341,41 +362,41 @@ def test_job_page_without_script_asks_to_be_loaded_again(console) -> None:
     assert (planned["reason"], planned["delay"]) == ("metaTagRefresh", 5)
 
 
-def test_cancel_button_by_keyboard_without_script_cancels(console) -> None:
+def test_cancel_button_by_keyboard_without_script_cancels(own_console) -> None:
     """One form, one button."""
-    page = console.page
+    page = own_console.page
     page.call("Emulation.setScriptExecutionDisabled", value=True)
-    page.open(f"/jobs/{console.held}")
+    page.open(f"/jobs/{own_console.held}")
     page.run("document.getElementById('cancel').focus()")
     with page.leaving():
         page.enter()
     assert page.run("document.querySelector('.status .badge').textContent") == "canceled"
-    job = console.status()
+    job = own_console.status()
     assert (job["executionStatus"], job["lastModifiedBy"]["username"]) == ("canceled", "console-user")
 
 
-def test_form_of_another_site_is_refused_and_says_why(console) -> None:
+def test_form_of_another_site_is_refused_and_says_why(own_console) -> None:
     """A page on the web must not cancel jobs on this machine."""
-    page = console.page
-    action = f"{console.running.base_url}/__emulator__/jobs/{console.held}/cancel"
+    page = own_console.page
+    action = f"{own_console.running.base_url}/__emulator__/jobs/{own_console.held}/cancel"
     elsewhere(page, f'<form method="post" action="{action}"></form>')
     with page.leaving():
         page.run("document.forms[0].submit()")
-    host = console.running.base_url.removeprefix("http://")
+    host = own_console.running.base_url.removeprefix("http://")
     assert json.loads(page.run("document.querySelector('pre').textContent")) == {
         "code": "Forbidden",
         "message": f"The request comes from a page of 'null', and this is {host!r}. "
         "Web pages of other sites can't use the emulator.",
     }
-    assert console.status()["executionStatus"] == "running"
+    assert own_console.status()["executionStatus"] == "running"
 
 
-def test_script_of_another_site_changes_and_reads_nothing(console) -> None:
+def test_script_of_another_site_changes_and_reads_nothing(own_console) -> None:
     """Requests without preflight, with one, and embedded resources: nothing takes effect, nothing is shown."""
-    page = console.page
-    base = console.running.base_url
+    page = own_console.page
+    base = own_console.running.base_url
     elsewhere(page, "<p>evil</p>")
-    before = console.running.emulator.faults.values()
+    before = own_console.running.emulator.faults.values()
     page.run(f"""Promise.allSettled([
         fetch("{base}/__emulator__/tables/Koalas%20Rollup/handoff", {{method: "POST", mode: "no-cors"}}),
         fetch("{base}/__emulator__/faults", {{method: "POST", mode: "no-cors", body: '{{"effect": "status"}}'}}),
@@ -383,7 +404,7 @@ def test_script_of_another_site_changes_and_reads_nothing(console) -> None:
         fetch("{base}/__emulator__/faults", {{method: "POST", headers: {{"Content-Type": "application/json"}},
             body: '{{"effect": "status"}}'}}),
     ])""")
-    assert console.running.emulator.faults.values() == before
+    assert own_console.running.emulator.faults.values() == before
     read = f"fetch('{base}/__emulator__/counters').then(a => a.text(), e => e.name)"
     assert page.run(read) == "TypeError"
     loads = "new Promise(done => {{ const e = document.createElement('{0}'); e.onload = () => done(true);"
@@ -400,10 +421,10 @@ def test_link_of_another_site_leads_to_the_job(console) -> None:
     assert console.held in page.run("document.querySelector('h1').parentElement.textContent")
 
 
-def test_page_of_a_rebound_name_shows_nothing(console) -> None:
+def test_page_of_a_rebound_name_shows_nothing(own_console) -> None:
     """A page that points its own domain to this machine gets the reason, and no data."""
-    page = console.page
-    port = console.running.base_url.rpartition(":")[2]
+    page = own_console.page
+    port = own_console.running.base_url.rpartition(":")[2]
     with page.leaving():
         page.call("Page.navigate", url=f"http://rebound.example:{port}/__emulator__/tables/Koalas%20Rollup")
     assert json.loads(page.run("document.querySelector('pre').textContent")) == {

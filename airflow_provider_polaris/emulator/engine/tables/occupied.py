@@ -78,18 +78,17 @@ class OccupiedTime:
         """
         self._store.execute(f"DELETE FROM polaris_occupied WHERE table_number = ? AND {condition}", (table_number,))
 
-    def conflict(self, table_number: int, granularity: str, chunk: IntervalMs) -> IntervalMs | None:
+    def of_other_granularities(self, table_number: int, granularity: str) -> list[IntervalMs]:
         """
-        Return the segment that keeps a chunk of a granularity out; None if there is none.
+        Return the segments that keep chunks of a granularity out where they overlap them, in time order.
 
-        :param chunk: Milliseconds, half-open.
+        :return: Milliseconds, half-open.
         """
         found = self._store.execute(
-            "SELECT start_ms, end_ms FROM polaris_occupied WHERE table_number = ? AND start_ms < ? AND end_ms > ?"
-            " AND granularity IS DISTINCT FROM ? ORDER BY ALL LIMIT 1",
-            (table_number, chunk[1], chunk[0], granularity),
+            "SELECT start_ms, end_ms FROM polaris_occupied WHERE table_number = ? AND granularity IS DISTINCT FROM ?",
+            (table_number, granularity),
         )
-        return (int(found[0][0]), int(found[0][1])) if found else None
+        return sorted({(int(start), int(end)) for start, end in found})
 
     def _insert(
         self, table_number: int, granularity: str | None, segment: IntervalMs, parts: Sequence[IntervalMs]

@@ -54,9 +54,9 @@ class Tables:
         """
         check_columns(table.name, table.columns)
         with self.store.transaction():
-            if self._find(table.name) is not None:
+            exists, dropped = self._named(table.name)
+            if exists is not None:
                 raise TableError("exists", f"table {table.name!r} exists already.")
-            dropped = self._find(table.name, dropped=True)
             if dropped is not None:
                 self._take_over(dropped, table)
                 return table
@@ -278,10 +278,15 @@ class Tables:
         self._write(changed)
         return changed
 
-    def _find(self, name: str, *, dropped: bool = False) -> StoredTable | None:
-        sql = "SELECT number, body FROM polaris_table WHERE name = ? AND dropped = ?"
-        rows = self.store.read_definitions(sql, (name, dropped))
-        return decode(*rows[0]) if rows else None
+    def _find(self, name: str) -> StoredTable | None:
+        return self._named(name)[0]
+
+    def _named(self, name: str) -> tuple[StoredTable | None, StoredTable | None]:
+        """Return the table of a name, and the softly dropped one of this name."""
+        sql = "SELECT dropped, number, body FROM polaris_table WHERE name = ?"
+        found = {dropped: (number, body) for dropped, number, body in self.store.read_definitions(sql, (name,))}
+        live, dropped = found.get(False), found.get(True)
+        return (decode(*live) if live else None), (decode(*dropped) if dropped else None)
 
     def _take_over(self, dropped: StoredTable, table: TableDef) -> None:
         taken = taken_over(dropped, table)

@@ -128,3 +128,18 @@ def test_replace_that_fails_leaves_no_trace(days: Engine) -> None:
         copy(days, "replace", 2, intervals=(DAYS,), mappings=shifted)
     assert caught.value.code == "timestamp_out_of_bounds"
     assert days.store.execute("SELECT * FROM polaris_occupied") == []
+
+
+def test_append_reads_the_occupied_time_once_however_many_chunks_it_has(days: Engine, monkeypatch) -> None:
+    """A job may have 5,000 chunks."""
+    statements = []
+    execute = days.store.execute
+
+    def recorded(sql: str, *parameters: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *parameters)
+
+    monkeypatch.setattr(days.store, "execute", recorded)
+    copy(days, "append")
+    assert days.tables.stats("days").segment_count == 6
+    assert len([sql for sql in statements if "polaris_occupied" in sql]) == 1
