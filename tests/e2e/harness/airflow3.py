@@ -12,7 +12,6 @@ from typing import Any
 from harness.airflow import TRIGGERER_SILENCE, Airflow
 from harness.rest import RestApi, Task
 
-
 #: Role of each user by name; the name is also the password.
 USERS = {"admin": "admin", "ada": "user", "ben": "user", "eve": "viewer"}
 
