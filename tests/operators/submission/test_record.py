@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisRecordError
+from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.operators.submission.record import RECORD_KEY, Record, Records
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.operators.submission.conftest import MemoryStore, Polaris, Task
@@ -55,6 +56,13 @@ def test_record_is_stored_under_its_old_names() -> None:
     assert Record.from_json(STORED) == RECORD
 
 
+def test_record_of_a_job_that_was_not_sent_has_no_job_and_no_table() -> None:
+    """Nothing of a missing field becomes the text None."""
+    unsent = replace(RECORD, table=None, job_id=None, sent=None)
+    assert Record.from_json({**STORED, "table": None, "job_id": None, "sent": None}) == unsent
+    assert Record.from_json(unsent.to_json()) == unsent
+
+
 def test_record_remembers_a_hundred_past_jobs() -> None:
     """A value in the store has a size limit."""
     many = tuple(f"j{number}" for number in range(150))
@@ -73,8 +81,8 @@ def test_load_of_something_else_warns_and_counts_as_missing(value: Any, caplog: 
         assert records.load() is None
     assert records.was_unreadable
     (record,) = caplog.records
-    assert record.getMessage().startswith(
-        "The record 'polaris_job' in the task state store is unreadable and is treated as missing: "
+    assert record.getMessage() == (
+        f"The record 'polaris_job' in the task state store is unreadable and is treated as missing: {quote(value)}"
     )
 
 
