@@ -119,26 +119,27 @@ class Call:
 
     def number(self, index: int) -> Sql:
         """Translate an argument to a long, a double or a float; a text becomes a double."""
-        value = self.value(index)
+        value = self._number_or_text(index)
         if value.type == "null":
             raise self.refuse("of the literal NULL")
         if value.type == "string":
-            if value.constant is None and self.nodes[index].find(exp.Column) is None:
-                # Druid's planner fails if the text of literals is no number.
-                raise self.refuse("of a text that is computed from literals")
             return Sql(cast(decimal_text(value), "double").text, "double", subtype="DECIMAL")
-        if value.type not in NUMERIC:
-            raise self.invalid()
-        return value
+        return self._exactly(index, NUMERIC)
 
     def numbers(self, *indexes: int) -> tuple[list[str], str, str | None]:
         """Translate the operands of arithmetic to their common type; return it with its subtype."""
-        values = [self.value(index) for index in indexes]
+        values = [self._number_or_text(index) for index in indexes]
         kind, subtype = common_number(values)
         check_real_text(self.refuse, values)
         if not all(value.type in NUMERIC | {"string", "null"} for value in values):
             raise self.refuse("of the literal NULL") if "null" in {each.type for each in values} else self.invalid()
         return [cast(value, "double" if kind == "float" else kind).text for value in values], kind, subtype
+
+    def _number_or_text(self, index: int) -> Sql:
+        value = self.value(index)
+        if value.type == "string" and value.constant is None and self.nodes[index].find(exp.Column) is None:
+            raise self.refuse("of a text that is computed from literals")  # Druid's planner fails if it is no number
+        return value
 
     def long(self, index: int) -> str:
         """Translate a number to a whole number; the fraction of a double is dropped."""

@@ -148,6 +148,8 @@ def timestampadd(call: Call) -> Sql:
     """
     if call.value(1).type == "null":
         raise call.refuse("of the literal NULL")
+    if call.value(1).type == "string":
+        raise call.refuse("with a text as the number of units: CAST it to BIGINT")
     period, steps, time = _period(call, _unit(call)), call.integer(1), call.date_or_time(2)
     if period.total_months and call.nodes[1].find(exp.Column) is not None:
         steps = call.without(steps, f"{steps} IS NULL AND {time} IS NOT NULL", f"with NULL and the unit {_unit(call)}")

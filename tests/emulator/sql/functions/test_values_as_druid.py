@@ -16,6 +16,7 @@ WHOLE = "where Druid leaves it out: write LEFT, RIGHT or REGEXP_EXTRACT"
 BESIDE = "is not supported: one part can fail, another is computed from literals"
 NULL = "of CASE, COALESCE, UPPER, LOWER or TRIM of NULL only"
 DECIDED = "with literals and a condition that the planner decides: write the value that it selects"
+TRUNCATE = "of a column's CAST to BIGINT, which Druid ignores here: write TRUNCATE"
 REAL = "of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM: leave it out"
 
 
@@ -148,6 +149,17 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
             "NVL(d, BITWISE_CONVERT_LONG_BITS_TO_DOUBLE(-1.5))",
             "function 'BITWISE_CONVERT_LONG_BITS_TO_DOUBLE' is not supported of a constant",
         ),
+        ("AVG(CAST((d) AS BIGINT))", f"function 'AVG' is not supported {TRUNCATE}"),
+        ("AVG(CAST(NVL(d, d) AS BIGINT))", f"function 'AVG' is not supported {TRUNCATE}"),
+        ("AVG(CAST(COALESCE((d), d) AS BIGINT))", f"function 'AVG' is not supported {TRUNCATE}"),
+        ("TRIM('a') + 1", "function '+' is not supported of a text that is computed from literals"),
+        ("n / TRIM('5')", "function '/' is not supported of a text that is computed from literals"),
+        (
+            "TIMESTAMPADD(HOUR, '2', __time)",
+            "function 'TIMESTAMPADD' is not supported with a text as the number of units: CAST it to BIGINT",
+        ),
+        ("ARRAY_TO_STRING('a', sa)", "function 'ARRAY_TO_STRING' is not supported with an array as the separator"),
+        ("__time BETWEEN s AND 5", "function 'BETWEEN' is not supported with values of different types"),
         ("LENGTH(UPPER(NULL))", f"function 'LENGTH' is not supported {NULL}"),
         ("COUNT(TRIM(NULL))", f"function 'COUNT' is not supported {NULL}"),
         (

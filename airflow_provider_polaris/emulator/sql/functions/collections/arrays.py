@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.sql.functions.collections.splitting impor
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
     MULTI_VALUE,
     NUMERIC,
     SCALAR,
@@ -217,6 +218,8 @@ def piece(wrap: Wrap) -> Rewrite:
 
 def to_string(call: Call) -> Sql:
     """``ARRAY_TO_STRING(array, separator)``. OBSERVED(Druid 33): NULL is an empty separator."""
+    if call.value(1).type in ARRAYS:
+        raise call.refuse("with an array as the separator")  # Druid takes it
     items, kind = lists.list_argument(call, 0)
     return string(lists.joined(items, kind, quote_text(call.separator(1) if call.has(1) else "")))
 

@@ -40,8 +40,16 @@ def check_average(call: Call) -> None:
     node: Any = call.nodes[0].unnest()
     for part in [branch.args["true"] for branch in node.args["ifs"]] if isinstance(node, exp.Case) else [node]:
         value, source = call.translate(part), part.unnest().this
-        if value.type == "long" and value.cast_from not in ("long", None) and isinstance(source, exp.Column):
+        if value.type == "long" and value.cast_from not in ("long", None) and _is_column(source.unnest()):
             raise call.refuse("of a column's CAST to BIGINT, which Druid ignores here: write TRUNCATE")
+
+
+def _is_column(node: exp.Expression) -> bool:
+    """Whether the planner makes a column of an expression; COALESCE of one value is this value."""
+    if isinstance(node, exp.Anonymous) and str(node.this).upper() in ("COALESCE", "NVL", "IFNULL"):
+        first, *others = (each.unnest() for each in node.expressions)
+        return _is_column(first) and all(each == first for each in others)
+    return isinstance(node, exp.Column)
 
 
 def reads_json_of_column(value: exp.Expression, source: Callable[[exp.Column], exp.Expression | None]) -> bool:
