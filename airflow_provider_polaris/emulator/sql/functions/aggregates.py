@@ -38,6 +38,9 @@ def count(call: Aggregation) -> Sql:
     if not call.is_star and can_fail(call.value(0).text) and is_never_null(call.nodes[0]):
         # OBSERVED(Druid 33): it isn't computed if the planner knows that it is not NULL.
         raise call.refuse("of a value that can fail, such as a division of whole numbers")
+    node = None if call.is_star else call.nodes[0].unnest()
+    if isinstance(node, exp.EQ | exp.NEQ) and node.left.unnest() == node.right.unnest():
+        raise call.refuse("of a comparison of a value and itself")  # OBSERVED(Druid 33): it also counts NULL
     return long(call.over("count(*)" if call.is_star else f"count({call.value(0).text})"))
 
 

@@ -129,6 +129,9 @@ def in_list(call: Call) -> Sql:
     if "string" in types and types & NUMERIC:
         # OBSERVED(Druid 33): each is compared by its own type.
         raise call.refuse("with values of different types")
+    if types >= TEMPORAL and len(call) > 3:
+        # OBSERVED(Druid 33): its planner takes a DATE and a TIMESTAMP in a list of two, not in one of three.
+        raise call.refuse("with a DATE and a TIMESTAMP among three or more values")
     check_order(call, [other.text for other in others])
     value, *others = checked(call, (value, *others), kind, is_equality=True)
     return boolean(f"({not_both_nan(call, value, others)} IN ({', '.join(other.text for other in others)}))")

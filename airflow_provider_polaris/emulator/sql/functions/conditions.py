@@ -8,6 +8,8 @@ https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
@@ -22,7 +24,15 @@ from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import 
     may_be_literal,
 )
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VALUE, NUMERIC, Sql, boolean, can_fail
+from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
+    MULTI_VALUE,
+    NUMERIC,
+    TEMPORAL,
+    Sql,
+    boolean,
+    can_fail,
+)
 
 
 def is_null(call: Call) -> Sql:
@@ -59,6 +69,7 @@ def case(call: Call, node: exp.Case) -> Sql:
     """``CASE WHEN a THEN b ... [ELSE c] END``; the arguments are condition, value, condition, value, ..., default."""
     pairs, has_default = len(call) // 2, len(call) % 2 == 1
     results = [2 * index + 1 for index in range(pairs)] + ([len(call) - 1] if has_default else [])
+    _check_times(call, results)
     values, kind, subtype = call.results(*results)
     if subtype != "NULL" and may_be_literal(node):
         raise call.refuse("with literals and a condition that the planner decides: write the value that it selects")
@@ -69,6 +80,7 @@ def case(call: Call, node: exp.Case) -> Sql:
 def coalesce(call: Call) -> Sql:
     """``COALESCE(a, ...)``: the first value that is not NULL."""
     _check_multi_values(call)
+    _check_times(call, range(len(call)))
     values, kind, subtype = call.results(*range(len(call)))
     front = [node for index, node in enumerate(call.nodes[:-1]) if call.value(index).type in NUMERIC]
     is_computed = any(map(is_constant, front)) and not all(map(is_constant, call.nodes))
@@ -103,6 +115,14 @@ def nullif(call: Call) -> Sql:
         text = f"CASE WHEN {not_both_nan(call, left, [right])} = {right.text} THEN NULL ELSE {first.text} END"
         return Sql(text, first.type, subtype=first.subtype)
     return Sql(f"nullif({not_both_nan(call, left, [right])}, {right.text})", kind, subtype=first.subtype)
+
+
+def _check_times(call: Call, results: Sequence[int]) -> None:
+    """Refuse DATE and TIMESTAMP with a literal among three results. OBSERVED(Druid 33): its planner takes two."""
+    values = [call.value(index) for index in results]
+    has_literal = any(isinstance(value.constant, int) for value in values)
+    if len(values) > 2 and has_literal and {value.type for value in values} >= TEMPORAL:
+        raise call.refuse("with a DATE and a TIMESTAMP among three or more values")
 
 
 def _check_multi_values(call: Call) -> None:

@@ -111,3 +111,19 @@ def test_text_beside_a_date_is_a_date(evaluate, condition, value):
 def test_extreme_of_floats_is_a_double(expression: str) -> None:
     """OBSERVED(Druid 33): 0.1 as a FLOAT becomes 0.10000000149011612."""
     assert translate_expression(expression, [Column("f", "float")], storing=False).data_type == "double"
+
+
+@pytest.mark.parametrize(
+    ("function", "expression"),
+    [
+        ("IN", "t IN (DATE '2024-03-10', TIMESTAMP '2024-02-29 00:00:00', t)"),
+        ("COALESCE", "COALESCE(CAST(t AS DATE), t, TIMESTAMP '2024-02-29 00:00:00')"),
+        ("CASE", "CASE WHEN x > 0 THEN CAST(t AS DATE) WHEN x < 0 THEN t ELSE TIMESTAMP '2024-02-29 00:00:00' END"),
+    ],
+)
+def test_dates_and_timestamps_among_three_values_are_refused(function: str, expression: str) -> None:
+    """OBSERVED(Druid 33): it answers for two values and refuses three."""
+    with pytest.raises(SqlNotSupported) as caught:
+        translate_expression(expression, [Column("t", "timestamp"), Column("x", "long")], storing=False)
+    expected = f"function '{function}' is not supported with a DATE and a TIMESTAMP among three or more values"
+    assert caught.value.message == expected
