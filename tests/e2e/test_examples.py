@@ -50,7 +50,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory):
     home = folder / "airflow"
     home.mkdir()
     airflow = Airflow3(home, dags)
-    api = {"conn_type": "http", "host": airflow.url, "login": "anybody", "password": "anything"}
+    api = {"conn_type": "http", "host": airflow.url, "login": "admin", "password": "admin"}
     airflow.set_environment(
         # Not in the database: runs start as soon as the DAGs are parsed.
         AIRFLOW_CONN_POLARIS_DEFAULT=json.dumps(polaris.connection()),
