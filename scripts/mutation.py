@@ -66,7 +66,8 @@ def main() -> None:
         for name, end in ends:
             if end not in ("killed", "caught by type check"):
                 print(f"{end}: {name}")
-        print(f"{package}: {dict(Counter(end for _, end in ends))}. To see one: cd {folder} && mutmut show NAME")
+        print(f"{package}: {dict(Counter(end for _, end in ends))}")
+        print(f"To see one: cd {folder} && {sys.executable} -m mutmut show NAME")
 
 
 if __name__ == "__main__":
