@@ -2,14 +2,15 @@
 """
 Change the code of a package one place at a time, and print the changes that its tests don't notice.
 
-mutmut works in a copy of the checkout, ``build/mutation/PACKAGE``, where it continues when it is run again. A package
-is a folder of ``airflow_provider_polaris``; its tests are those of the same folder of ``tests``. What the type checker
-refuses needs no test.
+mutmut works in a copy of the checkout, ``build/mutation/PACKAGE``, where it continues when it is run again, and tries
+again what no test noticed before. A package is a folder of ``airflow_provider_polaris``; its tests are those of the
+same folder of ``tests``. What the type checker refuses needs no test.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+#: mutmut's exit codes for a change that survived, and for one that no test reaches.
+UNNOTICED = (0, 5, 33)
 
 
 def copy(package: str, expression: str) -> Path:
@@ -47,6 +50,16 @@ def copy(package: str, expression: str) -> Path:
     return folder
 
 
+def forget_unnoticed(folder: Path) -> None:
+    """Let mutmut try again what no test noticed, and ask again which tests reach it; it keeps both otherwise."""
+    (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    for file in (folder / "mutants").rglob("*.meta"):
+        results = json.loads(file.read_text())
+        ends = results["exit_code_by_key"]
+        results["exit_code_by_key"] = {name: None if end in UNNOTICED else end for name, end in ends.items()}
+        file.write_text(json.dumps(results))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().partition("\n")[0])
     parser.add_argument("packages", nargs="+", help="such as jobs/guards")
@@ -58,6 +71,7 @@ def main() -> None:
     mutmut = [sys.executable, "-m", "mutmut"]
     for package in arguments.packages:
         folder = copy(package, arguments.tests)
+        forget_unnoticed(folder)
         run = [*mutmut, "run", "--max-children", arguments.children]
         subprocess.run(run, cwd=folder, env={**os.environ, "PATH": path}, check=True)
         results = [*mutmut, "results", "--all", "true"]
@@ -66,7 +80,8 @@ def main() -> None:
         for name, end in ends:
             if end not in ("killed", "caught by type check"):
                 print(f"{end}: {name}")
-        print(f"{package}: {dict(Counter(end for _, end in ends))}. To see one: cd {folder} && mutmut show NAME")
+        print(f"{package}: {dict(Counter(end for _, end in ends))}")
+        print(f"To see one: cd {folder} && {sys.executable} -m mutmut show NAME")
 
 
 if __name__ == "__main__":

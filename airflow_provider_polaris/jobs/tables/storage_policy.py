@@ -51,7 +51,7 @@ class StoragePolicy:
             return None
         try:
             return cls(
-                intervals=tuple(Interval.parse(text, field="storagePolicy") for text in texts),
+                intervals=tuple(map(Interval.parse, texts)),
                 period=Period.parse(period) if period else None,
                 shown=" and ".join([*map(str, texts), *([str(period)] if period else [])]),
             )

@@ -43,6 +43,11 @@ def test_table_facts_partitioning_default_is_day_and_unknown_is_none(
     assert facts == TableDescription("t", "detail", partitioning=partitioning)
 
 
+def test_table_facts_availability_that_is_no_text_is_none() -> None:
+    """A word of another type counts as missing."""
+    assert TableDescription.from_wire({"name": "t", "type": "detail", "availability": 1}).availability is None
+
+
 def test_table_facts_without_a_name_are_a_protocol_error() -> None:
     """An unreadable answer is a protocol error, not an error of the user."""
     with pytest.raises(PolarisProtocolError) as caught:

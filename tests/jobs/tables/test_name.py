@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.validation.rules import check_table_name
             "a\u00a0b",
             "f 'a\\xa0b' contains white space other than a blank, '\\xa0', which Polaris refuses. Remove it.",
         ),
-        (".a", "f '.a' begins with a dot, which Polaris refuses. Write 'a', or begin with a letter."),
+        ("..Xa", "f '..Xa' begins with a dot, which Polaris refuses. Write 'Xa', or begin with a letter."),
         ("a/b", "f 'a/b' contains '/', which Polaris refuses. Write 'a_b', for example."),
         ("a\U0001f428", "f 'a🐨' contains the emoji '\\U0001f428', which Polaris refuses. Remove it."),
         ("a\ud800", "f 'a\\ud800' contains the surrogate '\\ud800', which Polaris refuses. Remove it."),

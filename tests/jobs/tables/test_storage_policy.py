@@ -60,6 +60,13 @@ def test_keeps_period_longer_than_the_calendar_keeps_all() -> None:
     assert policy(type="period", period="P9000Y").keeps(Interval.parse("0002-01-01/P1D"), NOW)
 
 
+def test_from_wire_shows_intervals_without_a_period() -> None:
+    """A missing part of the policy isn't shown."""
+    texts = ["2024-02-01/2024-03-01", "2024-05-01/2024-06-01"]
+    expected = StoragePolicy(tuple(map(Interval.parse, texts)), None, " and ".join(texts))
+    assert policy(type="intervals", intervals=texts) == expected
+
+
 @pytest.mark.parametrize("value", [None, {}, "P3M", {"type": "period"}, {"type": "period", "period": "soon"}])
 def test_from_wire_unreadable_policy_is_none(value: Any) -> None:
     """A missing or unknown policy is None."""
@@ -69,6 +76,15 @@ def test_from_wire_unreadable_policy_is_none(value: Any) -> None:
 def table(**values: Any) -> TableStorage:
     payload = {"name": "t", "availability": "available", "totalDataSizeBytes": 9, "precachedDataSizeBytes": 9}
     return TableStorage.from_wire({**payload, **values})
+
+
+def test_from_wire_reads_what_the_guards_need() -> None:
+    """Each property of the description has its field."""
+    retain = {"type": "period", "period": "P1M"}
+    schema = [{"type": "dimension", "name": "city"}]
+    assert table(availability="UNAVAILABLE", storagePolicy={"retain": retain}, schema=schema) == TableStorage(
+        name="t", availability="unavailable", retain=policy(**retain), columns=frozenset(["city"])
+    )
 
 
 @pytest.mark.parametrize(

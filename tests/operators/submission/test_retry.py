@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -138,10 +139,12 @@ def test_retry_stored_id_unknown_append_refuses(task: Task, polaris: Polaris) ->
     assert task.submit(polaris.append(), repeat_append=True).outcome == "submitted"
 
 
-def test_retry_stored_id_unknown_for_a_moment_resumes(task: Task, polaris: Polaris) -> None:
-    """Right after the POST a 404 proves nothing."""
+def test_retry_stored_id_unknown_for_a_moment_resumes(
+    task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Right after the POST a 404 proves nothing; the log says once how long the task polls again."""
     right = task.submit(polaris.append()).job.job_id
-    forget(task)
+    gone = forget(task)
     get_job = task.wire.get_job
     started = task.wire.clock.now()
 
@@ -150,7 +153,13 @@ def test_retry_stored_id_unknown_for_a_moment_resumes(task: Task, polaris: Polar
         return get_job(right if is_there else job_id)
 
     task.wire.get_job = lagging  # type: ignore[method-assign]
-    assert task.retry().submit(polaris.append()).outcome == "resumed"
+    with caplog.at_level(logging.INFO, "test.submission"):
+        assert task.retry().submit(polaris.append()).outcome == "resumed"
+    (line,) = [message for message in caplog.messages if "404" in message]
+    assert line == (
+        f"The service returned 404 for job {gone!r}, which an earlier try of this task submitted. It may be too new to "
+        "be visible. This task polls again for up to 120 s."
+    )
 
 
 def elsewhere(task: Task, **changes: Any) -> None:
@@ -173,6 +182,24 @@ def test_retry_record_of_another_project_fails_and_names_both(mode: str, task: T
         f"task{how} to submit to project {ours!r} instead."
     )
     assert task.wire.asked == []
+
+
+def test_record_of_a_cluster_names_its_address(task: Task, polaris: Polaris) -> None:
+    """A service without projects is known by the address of its API; the id of its job may be unknown."""
+    task.submit(polaris.append())
+    elsewhere(task, project="", api="http://router:8888", job_id=None)
+    ours = polaris.running.settings.project_id
+    assert refusal(task.retry(), polaris.append()) == (
+        "an earlier try of this task submitted a job with an unknown id to the cluster at 'http://router:8888', "
+        f"but connection 'polaris_default' now uses project {ours!r}, where that job is not visible. "
+        "Nothing was submitted. Set the connection back to the cluster at 'http://router:8888' and retry. Clear the "
+        f"task and run it with repeat_append=True to submit to project {ours!r} instead."
+    )
+    assert refusal(task.clear(), polaris.append()) == (
+        "this task submitted a job to the cluster at 'http://router:8888' before it was cleared, and connection "
+        f"'polaris_default' now uses project {ours!r}. From there it is unknown whether the rows were added. Nothing "
+        f"was submitted. {OVERRIDE}"
+    )
 
 
 def test_retry_record_of_another_project_without_anything_sent_submits(task: Task, polaris: Polaris) -> None:
