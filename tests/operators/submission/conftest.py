@@ -452,6 +452,12 @@ def wire(service: str, request: pytest.FixtureRequest, clock: FakeClock, connect
 
 
 @pytest.fixture
+def druid(wire: Any) -> Any:
+    """The Druid of the tests about a service that accepts an id once."""
+    return wire.druid
+
+
+@pytest.fixture
 def store() -> MemoryStore:
     return MemoryStore()
 

@@ -16,6 +16,7 @@ from tests.client.druid.session import FakeSession
 from tests.operators.submission.conftest import JOB_SECONDS, Death, FakeClock, Polaris, Wire
 
 SOURCE = "koalas"
+SUBMIT = "/druid/v2/sql/task"
 _WORDS = {"RUNNING": "running", "SUCCESS": "completed", "FAILED": "failed"}
 
 
@@ -172,3 +173,8 @@ def druid_wires(clock: FakeClock) -> Iterator[DruidWire]:
     wire = DruidWire(clock, new_druid(clock))
     yield wire
     wire.get_client().close()
+
+
+def ids_sent(druid: FakeDruid) -> list[str]:
+    """The id of each submission that was sent, in this order."""
+    return [f"query-{body['context']['sqlQueryId']}" for _, path, body in druid.seen if path == SUBMIT]
