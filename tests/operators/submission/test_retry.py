@@ -155,7 +155,7 @@ def test_retry_stored_id_unknown_for_a_moment_resumes(
     task.wire.get_job = lagging  # type: ignore[method-assign]
     with caplog.at_level(logging.INFO, "test.submission"):
         assert task.retry().submit(polaris.append()).outcome == "resumed"
-    (line,) = [message for message in caplog.messages if "404" in message]
+    (line,) = [message for message in caplog.messages if message.startswith("The service returned 404")]
     assert line == (
         f"The service returned 404 for job {gone!r}, which an earlier try of this task submitted. It may be too new to "
         "be visible. This task polls again for up to 120 s."
