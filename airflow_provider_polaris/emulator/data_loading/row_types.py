@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any, Final
 
 from airflow_provider_polaris.emulator.data_loading.row_files import LoadError, PlacedRow
+from airflow_provider_polaris.emulator.engine.time_chunks import to_ms
 from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, IntervalError, format_instant, parse_instant
 
 #: The first of these columns that exists has the time.
 TIME_COLUMNS: Final = ("__time", "timestamp")
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LONGS: Final = range(-(2**63), 2**63)
 _NULL: Final = "null"
 
@@ -49,7 +49,7 @@ def epoch_milliseconds(value: Any) -> int | None:
     :return: None if it is not a time, or not after the first instant of year 1.
     """
     moment = _moment(value)
-    return None if moment is None or moment == EARLIEST else (moment - _EPOCH) // timedelta(milliseconds=1)
+    return None if moment is None or moment == EARLIEST else to_ms(moment)
 
 
 def _moment(value: Any) -> datetime | None:

@@ -112,14 +112,7 @@ class DruidReads(TasksApi):
             known = report.result() if report.exception() is None and reports.has_ended(report.result()) else None
             return client.describe_task(job_id, task.result(), status.result(), known)
 
-        return JointRead(
-            (
-                lambda client: client.task_status(job_id),
-                lambda client: client.task_payload(job_id),
-                lambda client: client.task_report(job_id, is_final=True),
-            ),
-            join,
-        )
+        return JointRead(_task_requests(job_id, is_final=True), join)
 
     def end_reads(self, job_id: str) -> JointRead[tuple[Description, Description]]:
         """Return three requests: the report is read once for description and metrics."""
@@ -133,14 +126,16 @@ class DruidReads(TasksApi):
                 answer_of(lambda: reports.metrics(report.result())),
             )
 
-        return JointRead(
-            (
-                lambda client: client.task_status(job_id),
-                lambda client: client.task_payload(job_id),
-                lambda client: client.task_report(job_id),
-            ),
-            join,
-        )
+        return JointRead(_task_requests(job_id, is_final=False), join)
+
+
+def _task_requests(job_id: str, *, is_final: bool) -> tuple[Callable[[DruidReads], Any], ...]:
+    """Return the requests for status, payload and report; a failure of the report that is final is not retried."""
+    return (
+        lambda client: client.task_status(job_id),
+        lambda client: client.task_payload(job_id),
+        lambda client: client.task_report(job_id, is_final=is_final),
+    )
 
 
 def _target(stored: StoredTable | None) -> TargetTable | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airflow_provider_polaris.client.druid.reads.slots import FRESH_SECONDS, TaskSlots
+from airflow_provider_polaris.client.druid.reads.slots import FRESH_SECONDS, UnclaimedSlots
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable
 
 
@@ -25,7 +25,7 @@ class Recent:
         self._clock = clock
         self._targets: dict[str, tuple[float, TargetTable | None]] = {}
         #: The free task slots.
-        self.slots = TaskSlots(clock)
+        self.slots = UnclaimedSlots(clock)
 
     def keep(self, name: str, target: TargetTable | None) -> None:
         """

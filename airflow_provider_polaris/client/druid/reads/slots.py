@@ -26,7 +26,7 @@ log = logging.getLogger("airflow_provider_polaris.client")
 FRESH_SECONDS: Final = 10.0
 
 
-class TaskSlots:
+class UnclaimedSlots:
     """
     The free task slots of a cluster, less those of queries and jobs that were just started.
 
@@ -110,7 +110,7 @@ class SlotClaims:
     :param slots: Remembers the last look, for all clients of a task.
     """
 
-    def __init__(self, cluster: ClusterApi, slots: TaskSlots) -> None:
+    def __init__(self, cluster: ClusterApi, slots: UnclaimedSlots) -> None:
         self._cluster = cluster
         self._slots = slots
 

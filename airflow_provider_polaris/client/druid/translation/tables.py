@@ -150,6 +150,7 @@ def describe_table(
     """
     total, loaded = _sum(stored.segments, "bytes"), _sum(_available(stored.segments), "bytes")
     count, here = _sum(stored.segments, "segments"), _sum(_available(stored.segments), "segments")
+    measures = stored.measures
     table: dict[str, Any] = {
         "name": name,
         "type": "aggregate" if _common(metadata, "rollup") is True else "detail",
@@ -162,7 +163,7 @@ def describe_table(
             {
                 "name": str(column.get("COLUMN_NAME")),
                 "dataType": _TYPES.get(str(column.get("DATA_TYPE")), str(column.get("DATA_TYPE")).lower()),
-                "type": "measure" if column.get("COLUMN_NAME") in stored.measures else "dimension",
+                "type": "measure" if column.get("COLUMN_NAME") in measures else "dimension",
             }
             for column in stored.columns
         ],
